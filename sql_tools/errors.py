@@ -1,0 +1,51 @@
+"""Every exception sql_tools raises: one base, children named by what failed."""
+
+from typing import ClassVar
+
+
+class CopilotError(Exception):
+    """What went wrong in words a user can act on; `hint` says what to do next."""
+
+    retryable: ClassVar[bool] = False
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class SettingsError(CopilotError):
+    """A value is missing or malformed."""
+
+
+class QuestionError(CopilotError):
+    """The question itself cannot be used: empty, too long, or not text."""
+
+
+class ModelError(CopilotError):
+    """The model's provider failed or could not be reached."""
+
+    retryable: ClassVar[bool] = True
+
+
+class InvalidSQLError(CopilotError):
+    """A rule refused the SQL; goes back to the model. `rule` names the rule, `fatal` means no repair may be tried."""
+
+    retryable: ClassVar[bool] = True
+
+    def __init__(self, message: str, hint: str = "", *, rule: str = "", fatal: bool = False) -> None:
+        super().__init__(message, hint)
+        self.rule = rule
+        self.fatal = fatal
+
+
+class WarehouseError(CopilotError):
+    """The engine refused, timed out, or its file cannot be opened; carries the engine's `query_id` if it has one."""
+
+    def __init__(self, message: str, hint: str = "", *, query_id: str = "") -> None:
+        super().__init__(message, hint)
+        self.query_id = query_id
+
+
+class QueryTimeoutError(WarehouseError):
+    """The query ran past its limit and was stopped."""

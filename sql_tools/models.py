@@ -1,0 +1,153 @@
+"""The nouns: a few frozen models that carry everything from question to answer."""
+
+from collections.abc import Callable
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+Status = Literal["answered", "clarify", "abstained", "refused", "failed"]
+Stage = Literal["retrieve", "generate", "validate", "repair", "execute", "answer"]
+OnStage = Callable[[Stage, str], None]
+
+
+class Record(BaseModel):
+    """Immutable, and strict about its fields; tuples inside, so it hashes and compares."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Turn(Record):
+    """An earlier question of the same chat and the SQL that answered it."""
+
+    question: str
+    sql: str
+
+
+class Question(Record):
+    """What was asked, with the turns before it, oldest first."""
+
+    text: str
+    history: tuple[Turn, ...] = ()
+
+
+class ForeignKey(Record):
+    """`columns` of this table refer, in order, to `target_columns` of `target_table` (same schema if unqualified)."""
+
+    columns: tuple[str, ...]
+    target_table: str
+    target_columns: tuple[str, ...]
+    declared: bool = True
+
+
+class Column(Record):
+    """One column. `values` holds every distinct value when there are few; `samples` a few of them otherwise."""
+
+    name: str
+    type: str
+    comment: str = ""
+    values: tuple[str, ...] = ()
+    samples: tuple[str, ...] = ()
+
+
+class Table(Record):
+    """One table as the prompt sees it. `in_default_schema` means SQL may name it without its schema."""
+
+    database: str = ""
+    schema_name: str  # `schema` would shadow a pydantic attribute
+    name: str
+    columns: tuple[Column, ...]
+    primary_key: tuple[str, ...] = ()
+    foreign_keys: tuple[ForeignKey, ...] = ()
+    comment: str = ""
+    row_count: int | None = None
+    in_default_schema: bool = True
+
+    @property
+    def path(self) -> tuple[str, ...]:
+        """The shortest name SQL may use, as unquoted parts."""
+        return (self.name,) if self.in_default_schema else (self.schema_name, self.name)
+
+
+class ValueMatch(Record):
+    """A piece of the question found in the data: `text` as asked, `value` as stored."""
+
+    text: str
+    table: str
+    column: str
+    value: str
+
+
+class Context(Record):
+    """What the model and the checks may know for one question. `tables` are shown to the model; `catalog` is everything
+    the asker may read, against which names are bound; both in canonical order."""
+
+    dialect: str
+    tables: tuple[Table, ...]
+    catalog: tuple[Table, ...]
+    values: tuple[ValueMatch, ...] = ()
+
+
+class DraftSQL(Record):
+    """SQL as a model or a user wrote it: not to be trusted."""
+
+    text: str
+    dialect: str
+
+
+class Check(Record):
+    """One rule's verdict. `detail` says what was looked at, or what was changed."""
+
+    name: str
+    passed: bool
+    detail: str = ""
+
+
+class ValidSQL(Record):
+    """SQL that passed every rule; only `validate` builds one."""
+
+    text: str
+    dialect: str
+    checks: tuple[Check, ...]
+
+
+class ResultColumn(Record):
+    """Name and engine type of one output column."""
+
+    name: str
+    type: str
+
+
+class QueryResult(Record):
+    """Rows in the engine's Python types, at most the row cap; `truncated` says there were more."""
+
+    columns: tuple[ResultColumn, ...]
+    rows: tuple[tuple[Any, ...], ...]
+    truncated: bool = False
+    seconds: float = 0.0
+    query_id: str = ""
+
+
+class Attempt(Record):
+    """A draft and the problem found in it; empty when it passed."""
+
+    sql: str
+    problem: str = ""
+
+
+class Answer(Record):
+    """The outcome of one question: the JSON contract of `ask --json`, field for field."""
+
+    version: Literal[1] = 1
+    status: Status
+    question: str
+    sql: str = ""
+    dialect: str = ""
+    columns: tuple[ResultColumn, ...] = ()
+    rows: tuple[tuple[Any, ...], ...] = ()
+    row_count: int = 0
+    truncated: bool = False
+    checks: tuple[Check, ...] = ()
+    message: str = ""
+    attempts: tuple[Attempt, ...] = ()
+    model: str = ""
+    timings: dict[str, float] = {}

@@ -1,0 +1,44 @@
+"""Settings, read from the environment once, at the edge."""
+
+from pathlib import Path
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from sql_tools.errors import SettingsError
+
+
+class Settings(BaseSettings):
+    """Every knob; each is also an environment variable, e.g. `ARCTIC_COPILOT_MAX_ROWS=50`."""
+
+    model_config = SettingsConfigDict(env_prefix="ARCTIC_COPILOT_", frozen=True, extra="forbid")
+
+    warehouse: str = Field("demo", description="demo, a .duckdb or .sqlite file, or a folder of CSV/Parquet files")
+    model: str = Field("local", description="local, local-small, a GGUF path, or an OpenAI-compatible URL#model")
+    api_key: SecretStr = Field(SecretStr(""), description="key for an OpenAI-compatible URL")
+    cache_dir: Path = Field(Path("~/.cache/arctic-copilot"), description="where weights and loaded data are kept")
+    max_rows: int = Field(1000, ge=1, le=1_000_000, description="rows returned at most")
+    timeout_seconds: float = Field(30.0, gt=0, le=3600, description="how long one query may run")
+    memory_limit: str = Field("2GB", description="memory the local engine may use")
+    candidates: int = Field(1, ge=1, le=16, description="drafts asked of the model; the most agreed-on result wins")
+    max_repairs: int = Field(2, ge=0, le=5, description="how often a failed draft goes back to the model")
+    max_question_chars: int = Field(4000, ge=1, description="longest question taken")
+    max_prompt_columns: int = Field(150, ge=1, description="schemas up to this many columns pass whole")
+    share_values: bool = Field(False, description="may sample values go to a model that is not on this machine?")
+
+    @property
+    def cache(self) -> Path:
+        """The cache folder with `~` expanded; not created here."""
+        return self.cache_dir.expanduser()
+
+
+def read_settings(**overrides: object) -> Settings:
+    """Settings from the environment, with what the command line gave on top; SettingsError names each bad value."""
+    given = {name: value for name, value in overrides.items() if value is not None}
+    try:
+        return Settings(**given)  # type: ignore[arg-type]
+    except ValidationError as error:
+        problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise SettingsError(
+            f"Bad settings: {problems}.", "Fix the option or the ARCTIC_COPILOT_ variable of that name."
+        ) from error
