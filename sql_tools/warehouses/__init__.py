@@ -1,8 +1,11 @@
 """One engine a file. `open_warehouse` picks the file; each defines `connect(target, settings)`."""
 
+from pathlib import Path
 from typing import Protocol
 
+from sql_tools.errors import WarehouseError
 from sql_tools.models import QueryResult, Table
+from sql_tools.settings import Settings
 
 
 class Warehouse(Protocol):
@@ -11,6 +14,7 @@ class Warehouse(Protocol):
     name: str  # how the user named it, for messages
     dialect: str  # sqlglot's name of its SQL
     remote: bool  # data lives in a service, not on this machine
+    notes: tuple[str, ...]  # what was left out or changed on the way in, one sentence each
 
     def tables(self) -> tuple[Table, ...]:
         """All that can be read, in a stable order, with keys, comments, row counts, values and samples."""
@@ -25,3 +29,23 @@ class Warehouse(Protocol):
         """Rows of one SELECT; QueryTimeoutError past `timeout_seconds`."""
 
     def close(self) -> None: ...
+
+
+def open_warehouse(target: str, settings: Settings) -> Warehouse:
+    """The warehouse `target` names: `demo`, a .duckdb or SQLite file, or a folder of CSV/Parquet files.
+
+    The demo is built and foreign files are loaded on first use, both kept in the cache.
+    Raises WarehouseError with a hint when there is nothing to read.
+    """
+    from sql_tools.warehouses import demo, duckdb, load  # they need the engine; `import sql_tools` must not
+
+    if target == "demo":
+        return duckdb.connect(demo.demo_path(settings), settings, name="demo")
+    path = Path(target).expanduser()
+    if not path.exists():
+        raise WarehouseError(
+            f"There is no file or folder at {target!r}.",
+            "Give a .duckdb or .sqlite file, a folder of CSV or Parquet files, or `demo`.",
+        )
+    loaded = load.loaded_path(path, settings) if load.must_load(path) else path
+    return duckdb.connect(loaded, settings, name=target)
