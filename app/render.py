@@ -1,0 +1,155 @@
+"""An Answer as widgets; makes no calls and keeps no state. Statuses differ by icon and words, not by colour alone."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import streamlit as st
+
+from app.background import Job
+from app.charts import BigNumber, Plot, natural_chart
+from app.chat import Trouble
+from app.column_roles import classify
+from app.frames import csv_bytes, to_frame
+from app.plain import plain
+from sql_tools.models import Answer, Attempt, Check
+
+STAGES = {
+    "retrieve": "Choosing tables",
+    "generate": "Writing SQL",
+    "validate": "Checking the SQL",
+    "repair": "Repairing the SQL",
+    "execute": "Running the query",
+    "answer": "Reading the result",
+}
+NOTICEABLE_SECONDS = 0.1
+CHECKS = {True: ":green[:material/check_circle:]", False: ":red[:material/cancel:]"}
+
+
+def render_answer(answer: Answer, key: str) -> None:
+    """Everything there is to say about one outcome; `key` is unique on the page."""
+    if answer.status == "answered":
+        _render_result(answer, key)
+    else:
+        _render_declined(answer)
+    if answer.sql:
+        st.code(answer.sql, language="sql", wrap_lines=True)
+    _render_checks(answer.checks, answer.status == "answered")
+    _render_attempts(answer.attempts)
+    _render_timings(answer)
+
+
+def render_trouble(trouble: Trouble, title: str = "That did not work") -> None:
+    """What went wrong and what to do, without a traceback."""
+    body = plain(trouble.message) + (f"\n\n{plain(trouble.hint)}" if trouble.hint else "")
+    st.error(body, title=title, icon=":material/error:")
+
+
+def render_note(text: str) -> None:
+    """A quiet line: stopped, waiting."""
+    st.caption(text)
+
+
+def render_progress(job: Job[Any], title: str) -> None:
+    """The steps so far, the last one still going, with the seconds it has taken."""
+    current = job.steps[-1] if job.steps else None
+    label = STAGES.get(current.label, current.label) if current else title
+    with st.status(f"{label} \u2026 {job.seconds:.0f} s", state="running", expanded=True):
+        for step in job.steps:
+            done = ":green[:material/check:]" if step is not current else ":material/arrow_right:"
+            detail = f" :gray[{plain(step.detail)}]" if step.detail else ""
+            st.markdown(f"{done} {plain(STAGES.get(step.label, step.label))}{detail}")
+        if current and current.fraction is not None:
+            st.progress(min(max(current.fraction, 0.0), 1.0))
+
+
+def _render_result(answer: Answer, key: str) -> None:
+    st.markdown(plain(answer.message))
+    if not answer.rows:
+        return
+    chart = natural_chart(answer.columns, answer.rows)
+    if isinstance(chart, BigNumber):
+        st.metric(plain(chart.label), chart.value)
+    if isinstance(chart, Plot):
+        st.vega_lite_chart(spec=chart.spec, width="stretch", alt=chart.summary, key=f"chart-{key}")
+    if not isinstance(chart, BigNumber):
+        _render_table(answer, key)
+    _render_row_line(answer, key)
+
+
+def _render_table(answer: Answer, key: str) -> None:
+    """Amounts with thousands marks; keys and years as they are."""
+    frame = to_frame(answer.columns, answer.rows)
+    roles = [classify(name, tuple(row[i] for row in answer.rows)).role for i, name in enumerate(frame.columns)]
+    amounts = [name for name, role in zip(frame.columns, roles, strict=True) if role == "number"]
+    formats = {name: st.column_config.NumberColumn(format="localized") for name in amounts}
+    st.dataframe(frame, hide_index=True, column_config=formats, key=f"table-{key}", alt="The rows of the answer")
+
+
+def _render_row_line(answer: Answer, key: str) -> None:
+    """How many rows, whether there were more, and the download."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption(_rows_in_words(answer))
+        st.download_button(
+            "CSV",
+            data=lambda: csv_bytes(answer.columns, answer.rows),
+            file_name="answer.csv",
+            mime="text/csv",
+            icon=":material/download:",
+            type="tertiary",
+            on_click="ignore",
+            key=f"csv-{key}",
+        )
+
+
+def _rows_in_words(answer: Answer) -> str:
+    shown = len(answer.rows)
+    if answer.truncated:
+        return f"First {shown:,} rows; there are more. Narrow the question, or raise ARCTIC_COPILOT_MAX_ROWS."
+    return "1 row" if shown == 1 else f"{shown:,} rows"
+
+
+def _render_declined(answer: Answer) -> None:
+    message = plain(answer.message)
+    if answer.status == "refused":
+        st.warning(message, title="Refused", icon=":material/block:")
+    elif answer.status == "clarify":
+        st.info(message, title="Which do you mean?", icon=":material/help:")
+    elif answer.status == "abstained":
+        st.info(message, title="This data cannot answer that", icon=":material/search_off:")
+    else:
+        st.error(message, title="No working SQL was found", icon=":material/error:")
+
+
+def _render_checks(checks: Sequence[Check], answered: bool) -> None:
+    if not checks:
+        return
+    passed = sum(check.passed for check in checks)
+    title = "Why you can trust this" if answered else "What was checked"
+    with st.expander(f"{title}: {passed} of {len(checks)} checks passed", icon=":material/verified_user:"):
+        st.markdown("\n\n".join(_check_line(check) for check in checks))
+
+
+def _check_line(check: Check) -> str:
+    name = plain(check.name.replace("_", " ").capitalize())
+    return f"{CHECKS[check.passed]} **{name}**" + (f"  \n{plain(check.detail)}" if check.detail else "")
+
+
+def _render_attempts(attempts: Sequence[Attempt]) -> None:
+    """The drafts that did not pass, with the problem that sent each back."""
+    drafts = [attempt for attempt in attempts if attempt.problem]
+    if not drafts:
+        return
+    count = "1 draft was" if len(drafts) == 1 else f"{len(drafts)} drafts were"
+    with st.expander(f"{count} rejected on the way", icon=":material/build:"):
+        for attempt in drafts:
+            st.code(attempt.sql, language="sql", wrap_lines=True)
+            st.caption(plain(attempt.problem))
+
+
+def _render_timings(answer: Answer) -> None:
+    """The whole time, and the stages that took a noticeable part of it."""
+    long = {stage: seconds for stage, seconds in answer.timings.items() if seconds >= NOTICEABLE_SECONDS}
+    stages = [f"{STAGES.get(stage, stage)} {seconds:.1f} s" for stage, seconds in long.items()]
+    total = [f"{sum(answer.timings.values()):.1f} s"] if answer.timings else []
+    if total or answer.model:
+        st.caption(plain(" \u00b7 ".join([*total, *stages, *([answer.model] if answer.model else [])])))

@@ -1,0 +1,43 @@
+"""What the chat works on: the warehouse and model in use, and the tables with their columns."""
+
+from collections.abc import Callable
+
+import pandas as pd
+import streamlit as st
+
+from app.plain import plain
+from sql_tools.models import Column, Table
+from sql_tools.settings import Settings
+
+
+def render_sidebar(settings: Settings, tables: tuple[Table, ...], on_new_chat: Callable[[], None]) -> None:
+    """Name, New chat, what is in use, and a browser of tables; `tables` is empty while they are being opened."""
+    with st.sidebar:
+        st.markdown("**Arctic Copilot**")
+        st.button("New chat", icon=":material/add:", on_click=on_new_chat, width="stretch")
+        st.caption(f"Warehouse  \n**{plain(settings.warehouse)}**")
+        st.caption(f"Model  \n**{plain(settings.model)}**")
+        if tables:
+            _render_tables(tables)
+
+
+def _render_tables(tables: tuple[Table, ...]) -> None:
+    names = {".".join(table.path): table for table in tables}
+    chosen = st.selectbox(f"Tables ({len(names)})", list(names), key="table")
+    if chosen not in names:
+        return
+    table = names[chosen]
+    rows = "" if table.row_count is None else f"{table.row_count:,} rows. "
+    st.caption(plain(rows + table.comment))
+    st.dataframe(_columns_frame(table), hide_index=True, key="columns", alt=f"Columns of {chosen}")
+
+
+def _columns_frame(table: Table) -> pd.DataFrame:
+    rows = [(column.name, column.type, _remark(table, column)) for column in table.columns]
+    return pd.DataFrame(rows, columns=["Column", "Type", "Remark"])
+
+
+def _remark(table: Table, column: Column) -> str:
+    targets = [key.target_table for key in table.foreign_keys if column.name in key.columns]
+    parts = [*(["primary key"] if column.name in table.primary_key else []), *(f"refers to {name}" for name in targets)]
+    return "; ".join([*parts, *([column.comment] if column.comment else [])])

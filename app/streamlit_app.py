@@ -1,0 +1,102 @@
+"""The chat in the browser: page set-up, the desk opened once a process, and one loop over the chat."""
+
+import streamlit as st
+
+from app import state
+from app.background import Job
+from app.chat import Desk, Trouble, settings_or_trouble, start_opening
+from app.plain import plain
+from app.render import render_answer, render_note, render_progress, render_trouble
+from app.sidebar import render_sidebar
+from app.suggestions import suggest_questions
+from sql_tools.models import Answer
+from sql_tools.settings import Settings
+
+POLL_SECONDS = 0.4
+
+
+@st.cache_resource(show_spinner=False)
+def opening(warehouse: str, model: str, _settings: Settings) -> Job[Desk | Trouble]:
+    """The one warehouse connection and model that all sessions of this process share."""
+    return start_opening(_settings)
+
+
+def main() -> None:
+    """Draw the page once; Streamlit calls this after every event."""
+    st.set_page_config(page_title="Arctic Copilot", layout="centered")
+    settings = settings_or_trouble()
+    if isinstance(settings, Trouble):
+        render_trouble(settings, "Arctic Copilot cannot start")
+        return
+    job = opening(settings.warehouse, settings.model, settings)
+    desk = job.outcome if isinstance(job.outcome, Desk) else None
+    render_sidebar(settings, desk.tables if desk else (), state.new_chat)
+    question = st.chat_input("Ask a question about this data", max_chars=settings.max_question_chars)
+    if question:
+        state.add_question(question)
+    if desk:
+        state.start_next(desk)
+    _show_chat(desk)
+    if not desk:
+        _show_opening(job)
+
+
+def _show_chat(desk: Desk | None) -> None:
+    if desk and not state.exchanges():
+        _show_welcome(desk)
+    for number, exchange in enumerate(state.exchanges()):
+        with st.chat_message("user", avatar=":material/person:"):
+            st.markdown(plain(exchange.question))
+        with st.chat_message("assistant", avatar=":material/database:"):
+            _show_outcome(exchange, str(number))
+
+
+def _show_outcome(exchange: state.Exchange, key: str) -> None:
+    if exchange.job is None:
+        render_note("Waiting for its turn")
+    elif exchange.running:
+        _watch_turn(exchange.job)
+    elif isinstance(exchange.job.outcome, Answer):
+        render_answer(exchange.job.outcome, key)
+    elif isinstance(exchange.job.outcome, Trouble):
+        render_trouble(exchange.job.outcome)
+    else:
+        render_note("Stopped")
+
+
+@st.fragment(run_every=POLL_SECONDS)
+def _watch_turn(job: Job[Answer | Trouble]) -> None:
+    """The stages as they happen; the page is drawn anew once there is an outcome."""
+    if job.done:
+        st.rerun()
+    render_progress(job, "Starting")
+    st.button("Stop", icon=":material/stop_circle:", on_click=job.stop)
+
+
+@st.fragment(run_every=POLL_SECONDS)
+def _watch_opening(job: Job[Desk | Trouble]) -> None:
+    if job.done:
+        st.rerun()
+    render_progress(job, "Getting ready")
+
+
+def _show_opening(job: Job[Desk | Trouble]) -> None:
+    """The first start: downloads and loading, or why it cannot start."""
+    if not job.done:
+        _watch_opening(job)
+        return
+    if isinstance(job.outcome, Desk):
+        st.rerun()  # it came while this page was being drawn
+    unknown = Trouble("Opening ended without a result.", "Try again; the terminal may say more.")
+    render_trouble(job.outcome if isinstance(job.outcome, Trouble) else unknown, "Arctic Copilot cannot start")
+    st.button("Try again", icon=":material/refresh:", on_click=opening.clear)
+
+
+def _show_welcome(desk: Desk) -> None:
+    st.subheader("Ask your data in words", anchor=False)
+    st.caption("Every query is checked before it runs, and nothing can be changed. Try one of these:")
+    for number, question in enumerate(suggest_questions(desk.tables)):
+        st.button(question, key=f"suggestion-{number}", on_click=state.add_question, args=(question,), width="stretch")
+
+
+main()
