@@ -1,0 +1,199 @@
+"""ask(): question -> context -> prompt -> draft SQL -> valid SQL -> result -> answer, with one bounded repair loop."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from langchain_core.language_models import BaseChatModel
+
+from sql_tools.answer import answer
+from sql_tools.errors import InvalidSQLError, QuestionError, WarehouseError
+from sql_tools.execute import execute
+from sql_tools.generate import generate
+from sql_tools.models import (
+    Answer,
+    Attempt,
+    Check,
+    Context,
+    DraftSQL,
+    OnStage,
+    QueryResult,
+    Question,
+    Record,
+    Stage,
+    ValidSQL,
+)
+from sql_tools.prompt import prompt, repair_prompt
+from sql_tools.retrieve import catalog_of, retrieve
+from sql_tools.settings import Settings
+from sql_tools.validate import validate
+from sql_tools.vote import vote
+from sql_tools.warehouses import Warehouse
+
+VOTE_TEMPERATURE = 0.7
+
+
+class Problem(Record):
+    """One rule's complaint."""
+
+    rule: str
+    message: str
+
+
+class CheckReport(Record):
+    """The outcome of `check`: the SQL as it would run, or why it may not."""
+
+    allowed: bool
+    sql: str
+    problems: tuple[Problem, ...] = ()
+
+
+def ask(
+    question: Question | str,
+    warehouse: Warehouse,
+    model: BaseChatModel,
+    settings: Settings,
+    *,
+    on_stage: OnStage | None = None,
+) -> Answer:
+    """Answer one question with checked SQL, or say why not; `Answer.status` tells which.
+
+    Raises QuestionError for a question that cannot be used, ModelError if the model cannot be reached, and
+    WarehouseError if the catalog cannot be read. A query the engine refuses is an Answer with status failed.
+    """
+    asked = Question(text=question) if isinstance(question, str) else question
+    return _Run(_usable(asked, settings), warehouse, model, settings, on_stage).answer()
+
+
+def check(sql: str, warehouse: Warehouse, settings: Settings) -> CheckReport:
+    """The same checks as for a draft, on SQL somebody wrote; nothing is executed."""
+    tables = catalog_of(warehouse).tables
+    context = Context(dialect=warehouse.dialect, tables=tables, catalog=tables)
+    try:
+        valid = validate(DraftSQL(text=sql, dialect=warehouse.dialect), context, explain=warehouse.explain)
+    except InvalidSQLError as error:
+        return CheckReport(allowed=False, sql=sql, problems=(Problem(rule=error.rule, message=error.message),))
+    return CheckReport(allowed=True, sql=valid.text)
+
+
+def _usable(question: Question, settings: Settings) -> Question:
+    text = "".join(c if c.isprintable() or c.isspace() else " " for c in question.text).strip()
+    if not any(c.isalnum() for c in text):
+        raise QuestionError("The question is empty.", 'Ask in words, for example "How many customers are there?"')
+    if len(text) > settings.max_question_chars:
+        raise QuestionError(
+            f"The question has {len(text):,} characters; at most {settings.max_question_chars:,} are taken.",
+            "Ask something shorter.",
+        )
+    return question.model_copy(update={"text": text})
+
+
+class _Run:
+    """One question's way through the pipeline, with its attempts and timings."""
+
+    def __init__(
+        self,
+        question: Question,
+        warehouse: Warehouse,
+        model: BaseChatModel,
+        settings: Settings,
+        on_stage: OnStage | None,
+    ) -> None:
+        self.question, self.warehouse, self.model, self.settings = question, warehouse, model, settings
+        self.on_stage = on_stage
+        self.attempts: list[Attempt] = []
+        self.timings: dict[str, float] = {}
+
+    def answer(self) -> Answer:
+        with self._stage("retrieve"):
+            context = retrieve(self.question, self.warehouse, max_columns=self.settings.max_prompt_columns)
+        messages = prompt(self.question, context)
+        for repair in range(self.settings.max_repairs + 1):
+            with self._stage("repair" if repair else "generate", self._last_problem()):
+                drafts = generate(
+                    messages,
+                    self.model,
+                    dialect=context.dialect,
+                    count=1 if repair else self.settings.candidates,
+                    temperature=VOTE_TEMPERATURE,
+                )
+            outcomes, refusal = self._try_all(drafts, context)
+            if refusal:
+                return self._finish("refused", message=refusal)
+            if outcomes:
+                return self._answered(outcomes)
+            messages = repair_prompt(prompt(self.question, context), self.attempts[-1])
+        return self._finish("failed", message=f"No SQL passed the checks. {self._last_problem()}")
+
+    def _try_all(
+        self, drafts: tuple[DraftSQL, ...], context: Context
+    ) -> tuple[list[tuple[ValidSQL, QueryResult]], str]:
+        """The drafts that passed and ran; or the reason, where the only thing drafted is a write."""
+        outcomes = []
+        refusals = []
+        for draft in drafts:
+            try:
+                outcomes.append(self._try_one(draft, context))
+                self.attempts.append(Attempt(sql=draft.text))
+            except (InvalidSQLError, WarehouseError) as error:
+                self.attempts.append(Attempt(sql=draft.text, problem=error.message))
+                if isinstance(error, InvalidSQLError) and error.fatal:
+                    refusals.append(error.message)
+        return outcomes, refusals[0] if refusals and not outcomes else ""
+
+    def _try_one(self, draft: DraftSQL, context: Context) -> tuple[ValidSQL, QueryResult]:
+        with self._stage("validate"):
+            valid = validate(draft, context, explain=self.warehouse.explain)
+        with self._stage("execute"):
+            return valid, execute(valid, self.warehouse, self.settings)
+
+    def _answered(self, outcomes: list[tuple[ValidSQL, QueryResult]]) -> Answer:
+        with self._stage("answer"):
+            winner, agreed = vote([result for _, result in outcomes])
+            valid, result = outcomes[winner]
+            checks = valid.checks
+            if self.settings.candidates > 1:
+                checks += (Check(name="agreement", passed=True, detail=f"{agreed} of {len(outcomes)} drafts agree"),)
+            return self._finish("answered", valid=valid, result=result, checks=checks, message=answer(result))
+
+    def _finish(
+        self,
+        status: str,
+        *,
+        message: str,
+        valid: ValidSQL | None = None,
+        result: QueryResult | None = None,
+        checks: tuple[Check, ...] = (),
+    ) -> Answer:
+        return Answer(
+            status=status,  # type: ignore[arg-type]
+            question=self.question.text,
+            sql=valid.text if valid else "",
+            dialect=self.warehouse.dialect,
+            columns=result.columns if result else (),
+            rows=result.rows if result else (),
+            row_count=len(result.rows) if result else 0,
+            truncated=result.truncated if result else False,
+            checks=checks,
+            message=message,
+            attempts=tuple(self.attempts),
+            model=_name(self.model),
+            timings={stage: round(seconds, 4) for stage, seconds in self.timings.items()},
+        )
+
+    def _last_problem(self) -> str:
+        return self.attempts[-1].problem if self.attempts else ""
+
+    @contextmanager
+    def _stage(self, stage: Stage, detail: str = "") -> Iterator[None]:
+        if self.on_stage:
+            self.on_stage(stage, detail)
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.timings[stage] = self.timings.get(stage, 0.0) + time.perf_counter() - started
+
+
+def _name(model: BaseChatModel) -> str:
+    return str(getattr(model, "model_name", "") or getattr(model, "model", "") or type(model).__name__)

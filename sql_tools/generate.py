@@ -1,0 +1,53 @@
+"""Messages, chat model -> draft SQL."""
+
+import re
+from collections.abc import Sequence
+
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.outputs import ChatGeneration
+
+from sql_tools.errors import CopilotError, ModelError
+from sql_tools.models import DraftSQL
+
+FENCE = re.compile(r"```(?:\w*)\s*\n?(.*?)(?:```|\Z)", re.DOTALL)
+START = re.compile(r"\b(?:select|with|from)\b", re.IGNORECASE)
+
+
+def generate(
+    messages: Sequence[BaseMessage], model: BaseChatModel, *, dialect: str, count: int = 1, temperature: float = 0.0
+) -> tuple[DraftSQL, ...]:
+    """`count` drafts, in the order the model gave them; ModelError if it cannot be reached or says nothing."""
+    texts = _complete(messages, model, count=count, temperature=temperature)
+    drafts = [DraftSQL(text=sql_in(text), dialect=dialect) for text in texts if text.strip()]
+    if not drafts:
+        raise ModelError("The model answered with nothing.", "Try again, or try another model.")
+    return tuple(drafts)
+
+
+def sql_in(text: str) -> str:
+    """The SQL of a model's reply: the first code block, else from its first SELECT or WITH on, else all of it."""
+    block = FENCE.search(text)
+    body = block.group(1) if block else text
+    start = START.search(body)
+    return (body[start.start() :] if start and not block else body).strip().rstrip(";").strip()
+
+
+def _complete(messages: Sequence[BaseMessage], model: BaseChatModel, *, count: int, temperature: float) -> list[str]:
+    options = {"n": count, "temperature": temperature} if count > 1 else {}
+    try:
+        result = model.generate([list(messages)], **options)
+    except CopilotError:
+        raise
+    except Exception as error:  # each provider has its own exceptions
+        raise ModelError(f"The model did not answer: {_first_line(error)}", "Check that it is running.") from error
+    return [_text(generation) for generation in result.generations[0] if isinstance(generation, ChatGeneration)]
+
+
+def _text(generation: ChatGeneration) -> str:
+    message = generation.message
+    return str(message.text) if isinstance(message, AIMessage) else str(message.content)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().split("\n")[0] or type(error).__name__)[:200]

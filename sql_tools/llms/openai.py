@@ -1,0 +1,32 @@
+"""Any server that speaks the OpenAI chat API: vLLM, llama.cpp, a hosted model."""
+
+from urllib.parse import urldefrag, urlparse
+
+from langchain_core.language_models import BaseChatModel
+from pydantic import SecretStr
+
+from sql_tools.errors import SettingsError
+from sql_tools.settings import Settings
+
+MAX_TOKENS = 400
+TIMEOUT_SECONDS = 120.0
+
+
+def create(settings: Settings) -> BaseChatModel:
+    """The model at `settings.model`, a base URL with the model's name after `#`; greedy unless a call says otherwise."""
+    from langchain_openai import ChatOpenAI  # slow to import, so only where it is used
+
+    url, name = urldefrag(settings.model)
+    if not urlparse(url).hostname:
+        raise SettingsError(f"{settings.model!r} is not a URL.", "Write it like http://host:8000/v1#model.")
+    return ChatOpenAI(
+        base_url=url,
+        model=name or "default",
+        api_key=settings.api_key if settings.api_key.get_secret_value() else SecretStr("none"),
+        temperature=0.0,
+        max_completion_tokens=None,
+        max_tokens=MAX_TOKENS,  # type: ignore[call-arg]
+        timeout=TIMEOUT_SECONDS,
+        max_retries=1,
+        seed=7,
+    )

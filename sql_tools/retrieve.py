@@ -1,0 +1,260 @@
+"""Question, warehouse -> Context: the tables worth showing, and the stored values the question mentions.
+
+Small schemas pass whole: the prompt's prefix then never changes and is computed once. Larger ones are scored by words
+and character 4-grams over names, comments and values, each weighted by how rare it is; the best tables bring along the
+tables their foreign keys need. Given up: words with no letters in common ("revenue" for "sales") are not found here.
+"""
+
+import math
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from functools import cached_property
+from weakref import WeakKeyDictionary
+
+from sql_tools.errors import WarehouseError
+from sql_tools.models import Context, Question, Table, ValueMatch
+from sql_tools.warehouses import Warehouse
+
+MAX_TABLES = 12
+MAX_SPAN_WORDS = 6
+MAX_MATCHES = 8
+WORD = re.compile(r"[^\W_]+", re.UNICODE)
+CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
+STOP = frozenset(
+    [
+        "a",
+        "all",
+        "an",
+        "and",
+        "any",
+        "are",
+        "as",
+        "at",
+        "average",
+        "be",
+        "been",
+        "between",
+        "by",
+        "can",
+        "count",
+        "did",
+        "do",
+        "does",
+        "each",
+        "every",
+        "find",
+        "first",
+        "for",
+        "from",
+        "give",
+        "had",
+        "has",
+        "have",
+        "how",
+        "i",
+        "id",
+        "in",
+        "is",
+        "it",
+        "its",
+        "last",
+        "least",
+        "less",
+        "list",
+        "many",
+        "me",
+        "more",
+        "most",
+        "much",
+        "name",
+        "names",
+        "no",
+        "not",
+        "number",
+        "of",
+        "on",
+        "one",
+        "only",
+        "or",
+        "order",
+        "please",
+        "return",
+        "show",
+        "than",
+        "that",
+        "the",
+        "their",
+        "them",
+        "there",
+        "these",
+        "they",
+        "this",
+        "to",
+        "total",
+        "us",
+        "was",
+        "we",
+        "were",
+        "what",
+        "when",
+        "where",
+        "which",
+        "who",
+        "whose",
+        "with",
+        "you",
+        "year",
+        "years",
+        "yes",
+    ]
+)
+
+
+def retrieve(question: Question, warehouse: Warehouse, *, max_columns: int) -> Context:
+    """Everything the model and the checks may know for this question, in canonical order.
+
+    Tables are chosen only where the schema has more than `max_columns` columns. WarehouseError if there is no table.
+    """
+    catalog = catalog_of(warehouse)
+    text = " ".join([*(turn.question for turn in question.history), question.text])
+    values = catalog.find_values(question.text)
+    tables = catalog.tables
+    if sum(len(t.columns) for t in tables) > max_columns:
+        tables = catalog.choose(text, values, max_columns=max_columns)
+    return Context(dialect=warehouse.dialect, tables=tables, catalog=catalog.tables, values=values)
+
+
+class Catalog:
+    """A warehouse's tables with the indexes made from them: terms -> tables, folded values -> where they are stored."""
+
+    def __init__(self, warehouse: Warehouse) -> None:
+        self.tables = warehouse.tables()
+        if not self.tables:
+            raise WarehouseError(f"{warehouse.name} holds no tables.", "Load some data first.")
+
+    @cached_property
+    def _terms(self) -> list[Counter[str]]:
+        return [Counter(_table_terms(table)) for table in self.tables]
+
+    @cached_property
+    def _rarity(self) -> dict[str, float]:
+        seen = Counter(term for terms in self._terms for term in terms)
+        return {term: math.log(1 + len(self.tables) / count) for term, count in seen.items()}
+
+    @cached_property
+    def _values(self) -> dict[str, list[tuple[str, str, str]]]:
+        index: dict[str, list[tuple[str, str, str]]] = defaultdict(list)
+        for table in self.tables:
+            for column in table.columns:
+                for value in column.values:
+                    index[_fold(value)].append((table.name, column.name, value))
+        return index
+
+    def choose(self, text: str, values: Iterable[ValueMatch], *, max_columns: int) -> tuple[Table, ...]:
+        """The tables most like `text` within the column budget, closed under the foreign keys between them."""
+        asked = Counter(_terms_of(text))
+        scores = [
+            sum(self._rarity[t] * min(2, n) for t, n in asked.items() if t in terms) / (1 + 0.1 * math.sqrt(len(terms)))
+            for terms in self._terms
+        ]
+        held = {match.table for match in values}
+        order = sorted(range(len(scores)), key=lambda i: (-scores[i] - (self.tables[i].name in held), i))
+        chosen: set[int] = set()
+        budget = max_columns
+        for i in order[: MAX_TABLES if scores[order[0]] else 3]:
+            if chosen and len(self.tables[i].columns) > budget:
+                continue
+            chosen.add(i)
+            budget -= len(self.tables[i].columns)
+        chosen |= self._bridges(chosen)
+        return tuple(self.tables[i] for i in sorted(chosen))
+
+    def _bridges(self, chosen: set[int]) -> set[int]:
+        """Tables that refer to two or more of the chosen ones: joins run through them."""
+        names = {self.tables[i].name for i in chosen}
+        return {
+            i
+            for i, table in enumerate(self.tables)
+            if len({key.target_table for key in table.foreign_keys} & names) > 1
+        }
+
+    def find_values(self, text: str) -> tuple[ValueMatch, ...]:
+        """Spans of the question that are stored values, longest first; a span inside a longer one is left out."""
+        words = [(m.start(), m.end()) for m in re.finditer(r"[^\s,;:?!()\"“”]+", text)]
+        found: list[ValueMatch] = []
+        taken: list[tuple[int, int]] = []
+        for length in range(min(MAX_SPAN_WORDS, len(words)), 0, -1):
+            for i in range(len(words) - length + 1):
+                start, end = words[i][0], words[i + length - 1][1]
+                span = text[start:end].strip("'’.`")
+                if any(start < e and s < end for s, e in taken) or not _worth_looking_up(span):
+                    continue
+                hits = self._values.get(_fold(span)) or self._values.get(_fold(_singular(span)))
+                if hits:
+                    taken.append((start, end))
+                    found += [ValueMatch(text=span, table=t, column=c, value=v) for t, c, v in hits[:3]]
+        return tuple((found + self._unspaced(text))[:MAX_MATCHES])
+
+    def _unspaced(self, text: str) -> list[ValueMatch]:
+        """Stored values of two letters or more inside text that has no spaces, as in Japanese or Chinese."""
+        if text.isascii():
+            return []
+        folded = _fold(text)
+        return [
+            ValueMatch(text=v, table=t, column=c, value=v)
+            for value, hits in self._values.items()
+            if len(value) > 1 and not value.isascii() and value in folded
+            for t, c, v in hits[:3]
+        ]
+
+
+_catalogs: WeakKeyDictionary[Warehouse, Catalog] = WeakKeyDictionary()
+
+
+def catalog_of(warehouse: Warehouse) -> Catalog:
+    """The warehouse's catalog, indexed once an open connection; never shared between connections, so never between roles."""
+    if warehouse not in _catalogs:
+        _catalogs[warehouse] = Catalog(warehouse)
+    return _catalogs[warehouse]
+
+
+def words_of(name: str) -> list[str]:
+    """The words of a name or a sentence in lower case: `customerName`, `customer_name` -> customer, name."""
+    return [word.lower() for word in WORD.findall(CAMEL.sub(" ", name))]
+
+
+def _terms_of(text: str) -> Iterable[str]:
+    for word in words_of(text):
+        if word in STOP:
+            continue
+        word = _singular(word)
+        yield word
+        padded = f"^{word}$"
+        if len(word) > 3:
+            yield from ("#" + padded[i : i + 4] for i in range(len(padded) - 3))
+
+
+def _table_terms(table: Table) -> Iterable[str]:
+    yield from _terms_of(table.name) or ()
+    yield from _terms_of(table.name)
+    yield from _terms_of(table.comment)
+    for column in table.columns:
+        yield from _terms_of(column.name)
+        yield from _terms_of(column.comment)
+        for value in column.values[:50]:
+            yield from _terms_of(value)
+
+
+def _singular(word: str) -> str:
+    if len(word) > 4 and word.endswith("ies"):
+        return word[:-3] + "y"
+    return word[:-1] if len(word) > 3 and word.endswith("s") and not word.endswith(("ss", "us", "is")) else word
+
+
+def _fold(text: str) -> str:
+    return " ".join(text.casefold().split())
+
+
+def _worth_looking_up(span: str) -> bool:
+    return len(span) > 1 and not span.isdigit() and span.lower() not in STOP

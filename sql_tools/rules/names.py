@@ -1,0 +1,258 @@
+"""Every name is bound to the schema: tables first, then each column in its scope.
+
+Small models mostly fail by putting a column on the wrong alias. Where exactly one table in scope has that column the
+binding is certain, so it is mended here and said in the check; everything else goes back to the model with the names
+that do exist.
+"""
+
+from sqlglot import exp
+from sqlglot.optimizer.scope import Scope, traverse_scope
+
+from sql_tools.errors import InvalidSQLError
+from sql_tools.identifiers import identifier, nearest, same
+from sql_tools.models import Context, Table
+
+
+def known_tables(tree: exp.Expr, context: Context) -> tuple[exp.Expr, str]:
+    """Each table named is in the catalog or is a CTE; its name is written as stored."""
+    names = []
+    for scope in traverse_scope(tree):
+        for table in scope.tables:
+            if not isinstance(table.this, exp.Identifier) or (not table.db and table.name in scope.cte_sources):
+                continue
+            stored = _find_table(table, context)
+            _rename_table(table, stored, context.dialect)
+            names.append(stored.name)
+    return tree, "all in the schema: " + ", ".join(sorted(set(names))) if names else "no tables"
+
+
+def known_columns(tree: exp.Expr, context: Context) -> tuple[exp.Expr, str]:
+    """Each column is in a table of its scope; those on the wrong alias are moved where only one table has them."""
+    notes: list[str] = []
+    for scope in traverse_scope(tree):
+        bind = _Binder(scope, context)
+        for column in list(scope.find_all(exp.Column)):
+            bind.column(column)
+        notes += bind.notes
+    return tree, "; ".join(dict.fromkeys(notes)) or "all bound"
+
+
+def _find_table(table: exp.Table, context: Context) -> Table:
+    hits = [t for t in context.catalog if same(table.name, t.name) and (not table.db or same(table.db, t.schema_name))]
+    if table.catalog:
+        hits = [t for t in hits if same(table.catalog, t.database)]
+    if len(hits) > 1:
+        hits = [t for t in hits if t.in_default_schema] or hits
+    if len(hits) == 1:
+        return hits[0]
+    if hits:
+        schemas = ", ".join(sorted(t.schema_name for t in hits))
+        raise InvalidSQLError(f"Table {table.name} is in several schemas ({schemas}): name one.", rule="known_tables")
+    names = [t.name for t in context.catalog]
+    close = nearest(table.name, names)
+    listed = ", ".join(names if len(names) <= 20 else close or names[:20])
+    raise InvalidSQLError(f"There is no table {table.name}; there are {listed}.", rule="known_tables")
+
+
+def _rename_table(table: exp.Table, stored: Table, dialect: str) -> None:
+    if not table.alias and table.name != stored.path[-1] and table.parent_select is not None:
+        table.set("alias", None)
+    table.set("this", identifier(stored.path[-1], dialect))
+    table.set("db", identifier(stored.path[0], dialect) if len(stored.path) > 1 else None)
+    table.set("catalog", None)
+    table.set("_stored", None)
+
+
+class _Binder:
+    """Binds the columns of one scope; `notes` says what was moved."""
+
+    def __init__(self, scope: Scope, context: Context) -> None:
+        self.scope, self.context, self.notes = scope, context, list[str]()
+        self.sources = {name: _columns_of(source, context) for name, (_, source) in scope.selected_sources.items()}
+        self.open = any(columns is None for columns in self.sources.values()) or bool(
+            scope.expression.args.get("laterals")
+        )
+        named = [
+            s.alias_or_name if isinstance(scope.expression, exp.SetOperation) else s.alias
+            for s in getattr(scope.expression, "selects", [])
+        ]
+        self.aliases = [name for name in named if name]
+
+    def column(self, column: exp.Column) -> None:
+        if isinstance(column.this, exp.Star):
+            self._source(column)
+            return
+        if column.table:
+            self._qualified(column)
+        else:
+            self._bare(column)
+
+    def _qualified(self, column: exp.Column) -> None:
+        source = self._source(column)
+        if source is None:
+            return
+        columns = self._lookup(source)
+        if columns is None:
+            return
+        stored = _match(column.name, columns)
+        if stored:
+            self._bind(column, source, stored)
+            return
+        self._move(column, f"{source} has no column {column.name}")
+
+    def _source(self, column: exp.Column) -> str | None:
+        """The alias a qualified column means, renamed where the table's own name was used beside an alias."""
+        written = column.table
+        for name in (*self.sources, *self._outer()):
+            if same(written, name):
+                column.set("table", identifier(name, self.context.dialect))
+                column.set("db", None)
+                column.set("catalog", None)
+                return name
+        behind = [
+            name
+            for name, (node, source) in self.scope.selected_sources.items()
+            if isinstance(source, exp.Table) and same(source.name, written)
+        ]
+        if len(behind) == 1:
+            column.set("table", identifier(behind[0], self.context.dialect))
+            column.set("db", None)
+            self.notes.append(f"{written}.{column.name} read as {behind[0]}.{column.name}")
+            return behind[0]
+        if self.open:
+            return None
+        self._move(column, f"{written} is not a table or alias in FROM")
+        return None
+
+    def _bare(self, column: exp.Column) -> None:
+        name = column.name
+        homes = self._homes(name)
+        if len(homes) == 1:
+            self._bind(column, *homes[0], qualify=False)
+        elif homes:
+            self._settle_ambiguous(column, homes)
+        elif any(same(name, alias) for alias in self.aliases) or self.open:
+            return
+        elif not self._in_outer(column):
+            self._quoted_text_or_error(column)
+
+    def _settle_ambiguous(self, column: exp.Column, homes: list[tuple[str, str]]) -> None:
+        if any(join.args.get("using") for join in self.scope.expression.args.get("joins") or []):
+            return
+        if any(same(column.name, alias) for alias in self.aliases) and column.find_ancestor(exp.Order, exp.Select):
+            if isinstance(column.find_ancestor(exp.Order, exp.Select), exp.Order):
+                return
+        source, stored = homes[0]
+        self._bind(column, source, stored)
+        self.notes.append(f"{stored} is in {' and '.join(h for h, _ in homes)}; read as {source}.{stored}")
+
+    def _move(self, column: exp.Column, problem: str) -> None:
+        """Rebind to the one source in scope that has the column, or refuse with what exists."""
+        homes = self._homes(column.name)
+        if len(homes) == 1:
+            source, stored = homes[0]
+            self.notes.append(f"{problem}: {column.sql()} read as {source}.{stored}")
+            self._bind(column, source, stored)
+            return
+        raise InvalidSQLError(f"{problem}. {self._what_exists(column.name)}", rule="known_columns")
+
+    def _quoted_text_or_error(self, column: exp.Column) -> None:
+        if column.this.quoted and self.context.dialect != "snowflake":
+            self.notes.append(f'"{column.name}" is no column, read as text')
+            column.replace(exp.Literal.string(column.name))
+            return
+        raise InvalidSQLError(
+            f"There is no column {column.name} here. {self._what_exists(column.name)}", rule="known_columns"
+        )
+
+    def _homes(self, name: str) -> list[tuple[str, str]]:
+        found = ((source, _match(name, columns)) for source, columns in self.sources.items() if columns is not None)
+        return [(source, stored) for source, stored in found if stored]
+
+    def _what_exists(self, name: str) -> str:
+        lines = [f"{source} has {', '.join(columns)}" for source, columns in self.sources.items() if columns]
+        elsewhere = [t.name for t in self.context.catalog if any(same(name, c.name) for c in t.columns)]
+        if elsewhere:
+            lines.append(f"{name} is a column of {', '.join(elsewhere[:5])}: join it")
+        return ". ".join(lines) + "."
+
+    def _outer(self) -> dict[str, list[str] | None]:
+        found: dict[str, list[str] | None] = {}
+        scope = self.scope.parent
+        while scope is not None:
+            for name, (_, source) in scope.selected_sources.items():
+                found.setdefault(name, _columns_of(source, self.context))
+            scope = scope.parent
+        return found
+
+    def _lookup(self, source: str) -> list[str] | None:
+        return self.sources[source] if source in self.sources else self._outer().get(source)
+
+    def _in_outer(self, column: exp.Column) -> bool:
+        for name, columns in self._outer().items():
+            if columns is None:
+                return True
+            stored = _match(column.name, columns)
+            if stored:
+                self._bind(column, name, stored)
+                return True
+        return False
+
+    def _bind(self, column: exp.Column, source: str, stored: str, *, qualify: bool = True) -> None:
+        """Write the column as stored and remember, in its meta, which catalog column it is."""
+        column.set("this", identifier(stored, self.context.dialect))
+        if qualify:
+            column.set("table", identifier(source, self.context.dialect))
+        node = self._node(source)
+        if isinstance(node, exp.Table):
+            table = _find_table(node, self.context)
+            column.meta["table"] = table
+            column.meta["column"] = next((c for c in table.columns if c.name == stored), None)
+
+    def _node(self, source: str) -> exp.Expr | Scope | None:
+        scope: Scope | None = self.scope
+        while scope is not None:
+            if source in scope.selected_sources:
+                found: exp.Expr | Scope = scope.selected_sources[source][1]
+                return found
+            scope = scope.parent
+        return None
+
+
+def _columns_of(source: exp.Expr | Scope, context: Context) -> list[str] | None:
+    """The column names of a table, subquery or CTE; None when they cannot be known (UNNEST, a star over unknowns)."""
+    if isinstance(source, exp.Table):
+        if not isinstance(source.this, exp.Identifier):
+            return None
+        names = [c.name for c in _find_table(source, context).columns]
+    else:
+        names_or_none = _output_of(source, context)
+        if names_or_none is None:
+            return None
+        names = names_or_none
+    alias = source.args.get("alias") if isinstance(source, exp.Expr) else None
+    return [c.name for c in alias.columns] or names if isinstance(alias, exp.TableAlias) else names
+
+
+def _output_of(scope: Scope, context: Context) -> list[str] | None:
+    if scope.is_udtf or not isinstance(scope.expression, exp.Query):
+        return None
+    names: list[str] = []
+    for select in scope.expression.selects:
+        if not select.is_star:
+            names.append(select.alias_or_name or select.sql())
+            continue
+        wanted = select.table if isinstance(select, exp.Column) else ""
+        inner = scope.set_operation_scopes[0] if scope.set_operation_scopes else scope
+        for name, (_, source) in inner.selected_sources.items():
+            if not wanted or same(wanted, name):
+                columns = _columns_of(source, context)
+                if columns is None:
+                    return None
+                names += columns
+    outer = scope.outer_columns
+    return list(outer) or names
+
+
+def _match(name: str, columns: list[str]) -> str | None:
+    return next((column for column in columns if same(name, column)), None)

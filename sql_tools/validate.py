@@ -1,0 +1,74 @@
+"""Draft SQL -> SQL that may run: every rule in order, on the tree; what runs is written from the checked tree."""
+
+from collections.abc import Callable
+
+import sqlglot
+from sqlglot import exp
+from sqlglot.errors import SqlglotError
+
+from sql_tools.errors import InvalidSQLError, WarehouseError
+from sql_tools.models import Check, Context, DraftSQL, ValidSQL
+from sql_tools.rules import Rule, habits, names, reads
+
+RULES: tuple[Rule, ...] = (
+    reads.only_a_select,
+    reads.only_known_nodes,
+    reads.only_known_functions,
+    reads.only_plain_tables,
+    names.known_tables,
+    names.known_columns,
+    habits.no_aggregate_in_where,
+    habits.like_compared_with_like,
+    habits.stored_values,
+    habits.text_matches_ignore_case,
+    habits.grouped_columns,
+)
+MAX_SQL_CHARS = 50_000
+
+
+def validate(draft: DraftSQL, context: Context, *, explain: Callable[[str], None] | None = None) -> ValidSQL:
+    """The draft as it may run, with one check a rule. `explain` is the engine's own opinion, asked last.
+
+    Raises InvalidSQLError with words a model or a user can act on; its `rule` names the rule.
+    """
+    tree = parse(draft)
+    checks = [Check(name="one_statement", passed=True, detail="one statement, comments dropped")]
+    for rule in RULES:
+        tree, detail = rule(tree, context)
+        checks.append(Check(name=rule.__name__, passed=True, detail=detail))
+    text = tree.sql(dialect=draft.dialect, pretty=True, comments=False)
+    if explain is not None:
+        _explain(text, explain)
+        checks.append(Check(name="engine_explain", passed=True, detail="the engine binds and plans it"))
+    return ValidSQL(text=text, dialect=draft.dialect, checks=tuple(checks))
+
+
+def parse(draft: DraftSQL) -> exp.Expr:
+    """The draft's one statement as a tree; InvalidSQLError if there is none, more than one, or it does not parse."""
+    if len(draft.text) > MAX_SQL_CHARS:
+        raise InvalidSQLError(f"The SQL is longer than {MAX_SQL_CHARS:,} characters.", rule="one_statement", fatal=True)
+    try:
+        found = [tree for tree in sqlglot.parse(draft.text, read=draft.dialect) if tree is not None]
+    except (SqlglotError, RecursionError, ValueError) as error:
+        words = getattr(error, "errors", None)
+        why = words[0].get("description", "") if words else str(error).split("\n")[0]
+        raise InvalidSQLError(f"The SQL does not parse: {why or 'bad syntax'}.", rule="one_statement") from error
+    found = [tree for tree in found if not isinstance(tree, exp.Semicolon)]
+    if not found:
+        raise InvalidSQLError("There is no SQL statement.", rule="one_statement")
+    if len(found) > 1:
+        raise InvalidSQLError(
+            f"One statement at a time; these are {len(found)}.", rule="one_statement", fatal=_any_write(found)
+        )
+    return found[0]
+
+
+def _any_write(trees: list[exp.Expr]) -> bool:
+    return any(not isinstance(tree, (exp.Query, exp.Paren)) for tree in trees)
+
+
+def _explain(text: str, explain: Callable[[str], None]) -> None:
+    try:
+        explain(text)
+    except WarehouseError as error:
+        raise InvalidSQLError(error.message, error.hint, rule="engine_explain") from error
