@@ -9,7 +9,7 @@ from sql_tools.settings import Settings
 
 
 class Warehouse(Protocol):
-    """What the pipeline needs from an engine. Reads only; each method raises WarehouseError with words a user can act on."""
+    """What the pipeline needs from an engine. Reads only; each method raises WarehouseError in words to act on."""
 
     name: str  # how the user named it, for messages
     dialect: str  # sqlglot's name of its SQL

@@ -6,6 +6,7 @@ bounded memory and disk. Each call has its own cursor, so several threads may ca
 """
 
 import os
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -14,11 +15,12 @@ from pathlib import Path
 
 import duckdb
 
-from sql_tools.errors import QueryTimeoutError, SettingsError, WarehouseError
+from sql_tools.errors import SettingsError, WarehouseError
 from sql_tools.models import QueryResult, ResultColumn, Table
 from sql_tools.settings import Settings
 from sql_tools.warehouses import duckdb_catalog
 from sql_tools.warehouses.names import quote, quote_path
+from sql_tools.warehouses.time_limit import time_limit
 
 MAX_TEMP_SIZE = "4GB"
 MAX_EXPLAIN_SECONDS = 10.0
@@ -87,7 +89,7 @@ class DuckDBWarehouse:
         except duckdb.Error as error:
             raise WarehouseError(f"{self.name} is closed.", "Open it again.") from error
         try:
-            with _time_limit(cursor, timeout_seconds):
+            with time_limit(cursor, timeout_seconds):
                 cursor.execute(f"USE {quote(self.default_schema)}")
                 yield cursor
         except duckdb.Error as error:
@@ -107,6 +109,8 @@ def connect(target: Path, settings: Settings, *, name: str = "") -> DuckDBWareho
     """
     name = name or str(target)
     _check_file(target, name)
+    with suppress(OSError):  # only a query that outgrows its memory needs it, and says so
+        _temp_folder(settings).mkdir(parents=True, exist_ok=True)
     try:
         connection = duckdb.connect(str(target), read_only=True, config=_configuration(settings))
     except (duckdb.Error, RuntimeError) as error:
@@ -132,10 +136,15 @@ def _configuration(settings: Settings) -> dict[str, str | bool | int | float | l
         "python_enable_replacements": "false",
         "memory_limit": settings.memory_limit,
         "threads": str(min(os.cpu_count() or 1, 8)),
-        "temp_directory": str(settings.cache / "tmp" / f"duckdb-{os.getpid()}"),
+        "temp_directory": str(_temp_folder(settings) / f"duckdb-{os.getpid()}"),
         "max_temp_directory_size": MAX_TEMP_SIZE,
         "lock_configuration": "true",
     }
+
+
+def _temp_folder(settings: Settings) -> Path:
+    """Where queries too big for memory spill; DuckDB makes a folder of its own in it, and removes that when done."""
+    return settings.cache / "tmp"
 
 
 def _check_file(target: Path, name: str) -> None:
@@ -169,42 +178,10 @@ def _one_select(cursor: duckdb.DuckDBPyConnection, sql: str) -> str:
     return str(statements[0].query)
 
 
-@contextmanager
-def _time_limit(cursor: duckdb.DuckDBPyConnection, seconds: float | None) -> Iterator[None]:
-    """Interrupt `cursor` after `seconds`, and raise QueryTimeoutError for the interrupt it caused."""
-    if seconds is None:
-        yield
-        return
-    expired = threading.Event()
-
-    def stop() -> None:
-        expired.set()
-        while not done.is_set():  # an interrupt that falls between two statements is lost: say it again
-            with suppress(duckdb.Error):
-                cursor.interrupt()
-            done.wait(0.05)
-
-    done = threading.Event()
-    timer = threading.Timer(seconds, stop)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    except duckdb.Error as error:
-        if expired.is_set():
-            raise QueryTimeoutError(
-                f"The query was stopped after {seconds:g} seconds.",
-                "Ask for less, or raise ARCTIC_COPILOT_TIMEOUT_SECONDS.",
-            ) from error
-        raise
-    finally:
-        timer.cancel()
-        done.set()
-
-
 def warehouse_error(error: Exception) -> WarehouseError:
-    """A driver exception as ours: the engine's first sentences, without its error class and source excerpt."""
-    text = str(error).split("\n\nLINE ")[0].strip()
+    """A driver exception as ours: what the engine says, without its error class, source excerpt and long lists."""
+    text = str(error).split("\n\nLINE ")[0].split("\n\tCandidate functions")[0].strip()
+    text = re.sub(r'\nDid you mean "(pg_|sqlite_|duckdb_|information_schema|pragma_).*', "", text)
     kind, _, rest = text.partition(" Error: ")
     message = rest if rest and len(kind) < 30 else text
     if isinstance(error, duckdb.OutOfMemoryException):

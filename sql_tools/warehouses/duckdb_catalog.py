@@ -11,11 +11,12 @@ from typing import Any
 
 import duckdb
 
-from sql_tools.errors import WarehouseError
+from sql_tools.errors import QueryTimeoutError, WarehouseError
 from sql_tools.models import Column, ForeignKey, Table
 from sql_tools.warehouses.keys import infer_foreign_keys
 from sql_tools.warehouses.metadata import METADATA_SCHEMA
 from sql_tools.warehouses.names import quote, quote_path
+from sql_tools.warehouses.time_limit import time_limit
 
 MAX_VALUES = 30
 MAX_VALUE_CHARS = 80
@@ -25,6 +26,7 @@ MAX_SAMPLE_ROWS = 1000
 MAX_COUNTED_ROWS = 2_000_000
 COLUMNS_A_QUERY = 50
 MAX_SECONDS = 15.0
+MAX_SECONDS_A_TABLE = 5.0
 
 Cursor = duckdb.DuckDBPyConnection
 Name = tuple[str, str]  # schema, table
@@ -52,9 +54,11 @@ def read_tables(cursor: Cursor, schema: str) -> tuple[tuple[Table, ...], tuple[s
     tables = []
     for table in _declared_tables(cursor, schema):
         try:
-            tables.append(_with_contents(cursor, table, deadline=deadline))
+            cursor.execute(f"EXPLAIN SELECT * FROM {quote_path(table.schema_name, table.name)}")
         except duckdb.Error as error:
-            notes.append(f"{table.name} is left out: {_first_line(error)}")
+            notes.append(f"{table.name} is left out: {_first_line(error)}.")
+        else:
+            tables.append(_with_contents(cursor, table, deadline=deadline))
     if not tables:
         raise WarehouseError(
             "Nothing in this database can be read: " + " ".join(notes),
@@ -66,7 +70,7 @@ def read_tables(cursor: Cursor, schema: str) -> tuple[tuple[Table, ...], tuple[s
 
 
 def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0]
+    return str(error).splitlines()[0].rstrip(".")
 
 
 def _declared_tables(cursor: Cursor, schema: str) -> Iterator[Table]:
@@ -138,11 +142,19 @@ def _loader_notes(cursor: Cursor) -> Iterable[str]:
 
 
 def _with_contents(cursor: Cursor, table: Table, *, deadline: float) -> Table:
-    """The table with its row count, and columns with values or samples; past the deadline, only what is declared."""
-    path = quote_path(table.schema_name, table.name)
-    cursor.execute(f"EXPLAIN SELECT * FROM {path}")  # a broken view fails here
-    if time.monotonic() > deadline:
+    """The table with its row count, and columns with values or samples; as declared if that fails or takes too long."""
+    seconds = min(MAX_SECONDS_A_TABLE, deadline - time.monotonic())
+    if seconds <= 0:
         return table
+    try:
+        with time_limit(cursor, seconds):
+            return _with_values(cursor, table)
+    except (duckdb.Error, QueryTimeoutError):
+        return table
+
+
+def _with_values(cursor: Cursor, table: Table) -> Table:
+    path = quote_path(table.schema_name, table.name)
     row_count = cursor.execute(f"SELECT count(*) FROM {path}").fetchall()[0][0]
     seen = _seen(cursor, path, table.columns)
     few = [column for column in table.columns if _may_have_few(column, seen[column.name])]
@@ -215,7 +227,7 @@ def _aggregate(cursor: Cursor, path: str, names: Sequence[str], call: str) -> Se
     """`call` over each column of the first MAX_COUNTED_ROWS rows, in one query."""
     calls = ", ".join(call.format(quote(name)) for name in names)
     rows = cursor.execute(f"SELECT {calls} FROM (FROM {path} LIMIT {MAX_COUNTED_ROWS})").fetchall()
-    return rows[0]  # type: ignore[no-any-return]
+    return rows[0]
 
 
 def _described(column: Column, values: tuple[str, ...], seen: Sequence[str]) -> Column:

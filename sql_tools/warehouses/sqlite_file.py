@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import quote as quote_url
 
 import duckdb
-import pyarrow as pa
+import pyarrow as pa  # type: ignore[import-untyped]
 
 from sql_tools.errors import WarehouseError
 from sql_tools.models import ForeignKey
