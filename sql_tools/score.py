@@ -4,9 +4,9 @@ The method is the public test-suite evaluator's for Spider (Zhong et al. 2020, `
 taoyds/test-suite-sql-eval): rows are compared as a multiset, or as a list where the gold orders; columns may stand in
 any order, since a question rarely fixes one; two empty results are equal. Text never equals a number ('2016' is not
 2016) and is compared letter by letter, there and here. Where engines differ and the answer does not, we look past it:
-floats and decimals agree to six digits (integers exactly, and 1 == 1.0), dates and times are their ISO text, booleans are 0 and 1,
-NaN is NULL, bytes are text. What is given up: rows that tie under the gold's ORDER BY or at its LIMIT count as wrong
-when the engines break the tie differently.
+floats and decimals agree to six digits (integers exactly, and 1 == 1.0), dates and times are their ISO text, booleans
+are 0 and 1, NaN is NULL, bytes are text. What is given up: rows that tie under the gold's ORDER BY or at its LIMIT
+count as wrong when the engines break the tie differently.
 """
 
 from bisect import bisect_left, insort

@@ -14,7 +14,8 @@ from sql_tools.gold import GoldError, is_ordered, run_gold
 from sql_tools.models import Answer
 from sql_tools.settings import Settings
 
-CONTRACT = set("questions scored correct accuracy interval95 by_status seconds_median model seed git_commit".split())
+CONTRACT = {"questions", "scored", "correct", "accuracy", "interval95", "by_status"}
+CONTRACT |= {"seconds_median", "model", "seed", "git_commit"}
 TWICE = json.dumps([{"id": 1, "db_id": "x", "question": "q", "query": "s"}] * 2)
 FOREVER = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
 
