@@ -1,7 +1,7 @@
 """An Answer as widgets; makes no calls and keeps no state. Statuses differ by icon and words, not by colour alone."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import streamlit as st
 
@@ -22,6 +22,7 @@ STAGES = {
     "answer": "Reading the result",
 }
 NOTICEABLE_SECONDS = 0.1
+ROW_PIXELS = 35
 CHECKS = {True: ":green[:material/check_circle:]", False: ":red[:material/cancel:]"}
 
 
@@ -53,13 +54,13 @@ def render_progress(job: Job[Any], title: str) -> None:
     """The steps so far, the last one still going, with the seconds it has taken."""
     current = job.steps[-1] if job.steps else None
     label = STAGES.get(current.label, current.label) if current else title
-    with st.status(f"{label} \u2026 {job.seconds:.0f} s", state="running", expanded=True):
-        for step in job.steps:
-            done = ":green[:material/check:]" if step is not current else ":material/arrow_right:"
-            detail = f" :gray[{plain(step.detail)}]" if step.detail else ""
-            st.markdown(f"{done} {plain(STAGES.get(step.label, step.label))}{detail}")
-        if current and current.fraction is not None:
-            st.progress(min(max(current.fraction, 0.0), 1.0))
+    box = st.status(f"{label} \u2026 {job.seconds:.0f} s", state="running", expanded=True)
+    for step in job.steps:
+        mark = CHECKS[True] if step is not current else ":material/more_horiz:"
+        detail = f" \u00b7 {plain(step.detail)}" if step.detail else ""
+        box.caption(f"{mark} {plain(STAGES.get(step.label, step.label))}{detail}")
+    if current and current.fraction is not None:
+        box.progress(min(max(current.fraction, 0.0), 1.0))
 
 
 def _render_result(answer: Answer, key: str) -> None:
@@ -72,17 +73,19 @@ def _render_result(answer: Answer, key: str) -> None:
     if isinstance(chart, Plot):
         st.vega_lite_chart(spec=chart.spec, width="stretch", alt=chart.summary, key=f"chart-{key}")
     if not isinstance(chart, BigNumber):
-        _render_table(answer, key)
+        _render_table(answer, key, max_rows_high=7 if chart else 12)
     _render_row_line(answer, key)
 
 
-def _render_table(answer: Answer, key: str) -> None:
-    """Amounts with thousands marks; keys and years as they are."""
+def _render_table(answer: Answer, key: str, max_rows_high: int) -> None:
+    """Amounts with thousands marks; keys and years as they are. Longer tables scroll inside."""
     frame = to_frame(answer.columns, answer.rows)
     roles = [classify(name, tuple(row[i] for row in answer.rows)).role for i, name in enumerate(frame.columns)]
     amounts = [name for name, role in zip(frame.columns, roles, strict=True) if role == "number"]
     formats = {name: st.column_config.NumberColumn(format="localized") for name in amounts}
-    st.dataframe(frame, hide_index=True, column_config=formats, key=f"table-{key}", alt="The rows of the answer")
+    height: int | Literal["content"] = "content" if len(frame) <= max_rows_high else ROW_PIXELS * (max_rows_high + 1)
+    table, alt = f"table-{key}", "The rows of the answer"
+    st.dataframe(frame, height=height, hide_index=True, column_config=formats, key=table, alt=alt)
 
 
 def _render_row_line(answer: Answer, key: str) -> None:
@@ -115,7 +118,8 @@ def _render_declined(answer: Answer) -> None:
     elif answer.status == "clarify":
         st.info(message, title="Which do you mean?", icon=":material/help:")
     elif answer.status == "abstained":
-        st.info(message, title="This data cannot answer that", icon=":material/search_off:")
+        with st.container(border=True):
+            st.markdown(f":material/search_off: **This data cannot answer that**\n\n{message}")
     else:
         st.error(message, title="No working SQL was found", icon=":material/error:")
 

@@ -5,20 +5,23 @@ from collections.abc import Callable
 import pandas as pd
 import streamlit as st
 
+from app.chat import Desk
 from app.plain import plain
 from sql_tools.models import Column, Table
 from sql_tools.settings import Settings
 
 
-def render_sidebar(settings: Settings, tables: tuple[Table, ...], on_new_chat: Callable[[], None]) -> None:
-    """Name, New chat, what is in use, and a browser of tables; `tables` is empty while they are being opened."""
+def render_sidebar(settings: Settings, desk: Desk | None, on_new_chat: Callable[[], None]) -> None:
+    """Name, New chat, what is in use, and a browser of tables once they are open."""
     with st.sidebar:
         st.markdown("**Arctic Copilot**")
         st.button("New chat", icon=":material/add:", on_click=on_new_chat, width="stretch")
         st.caption(f"Warehouse  \n**{plain(settings.warehouse)}**")
         st.caption(f"Model  \n**{plain(settings.model)}**")
-        if tables:
-            _render_tables(tables)
+        for note in desk.warehouse.notes if desk else ():
+            st.caption(f":material/info: {plain(note)}")
+        if desk and desk.tables:
+            _render_tables(desk.tables)
 
 
 def _render_tables(tables: tuple[Table, ...]) -> None:

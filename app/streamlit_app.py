@@ -13,6 +13,12 @@ from sql_tools.models import Answer
 from sql_tools.settings import Settings
 
 POLL_SECONDS = 0.4
+# Streamlit's own highlighting has a contrast of 2.6 to 4.4; text needs 4.5.
+SQL_COLOURS = """<style>
+.token.keyword, .token.function { color: light-dark(#0b5c8a, #6cc1e6) !important; }
+.token.operator, .token.number, .token.string { color: light-dark(#9a3f12, #f0a070) !important; }
+.token.punctuation, .token.comment { color: light-dark(#59626c, #a3afbb) !important; }
+</style>"""
 
 
 @st.cache_resource(show_spinner=False)
@@ -24,13 +30,14 @@ def opening(warehouse: str, model: str, _settings: Settings) -> Job[Desk | Troub
 def main() -> None:
     """Draw the page once; Streamlit calls this after every event."""
     st.set_page_config(page_title="Arctic Copilot", layout="centered")
+    st.html(SQL_COLOURS)
     settings = settings_or_trouble()
     if isinstance(settings, Trouble):
         render_trouble(settings, "Arctic Copilot cannot start")
         return
     job = opening(settings.warehouse, settings.model, settings)
     desk = job.outcome if isinstance(job.outcome, Desk) else None
-    render_sidebar(settings, desk.tables if desk else (), state.new_chat)
+    render_sidebar(settings, desk, state.new_chat)
     question = st.chat_input("Ask a question about this data", max_chars=settings.max_question_chars)
     if question:
         state.add_question(question)
@@ -58,10 +65,19 @@ def _show_outcome(exchange: state.Exchange, key: str) -> None:
         _watch_turn(exchange.job)
     elif isinstance(exchange.job.outcome, Answer):
         render_answer(exchange.job.outcome, key)
-    elif isinstance(exchange.job.outcome, Trouble):
-        render_trouble(exchange.job.outcome)
     else:
-        render_note("Stopped")
+        _show_trouble(exchange, key)
+
+
+def _show_trouble(exchange: state.Exchange, key: str) -> None:
+    """Why there is no answer, and one click to ask once more."""
+    outcome = exchange.job.outcome if exchange.job else None
+    if isinstance(outcome, Trouble):
+        render_trouble(outcome)
+    else:
+        render_note("Stopped.")
+    icon, asked = ":material/refresh:", (exchange.question,)
+    st.button("Ask again", key=f"again-{key}", icon=icon, type="tertiary", on_click=state.add_question, args=asked)
 
 
 @st.fragment(run_every=POLL_SECONDS)
@@ -94,8 +110,10 @@ def _show_opening(job: Job[Desk | Trouble]) -> None:
 
 def _show_welcome(desk: Desk) -> None:
     st.subheader("Ask your data in words", anchor=False)
-    st.caption("Every query is checked before it runs, and nothing can be changed. Try one of these:")
-    for number, question in enumerate(suggest_questions(desk.tables)):
+    questions = suggest_questions(desk.tables)
+    invitation = " Try one of these:" if questions else ""
+    st.caption(f"Every query is checked before it runs, and nothing can be changed.{invitation}")
+    for number, question in enumerate(questions):
         st.button(question, key=f"suggestion-{number}", on_click=state.add_question, args=(question,), width="stretch")
 
 

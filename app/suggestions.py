@@ -37,7 +37,7 @@ def _per_group(table: Table) -> str | None:
 
 def _per_year(table: Table) -> str | None:
     column = next((one for one in table.columns if TIME_TYPE.match(one.type)), None)
-    return f"How many {_rows(table)} are there per year of {_words(table, column)}?" if column else None
+    return f"How many {_rows(table)} are there per year, by {_words(table, column)}?" if column else None
 
 
 def _top(table: Table) -> str | None:
@@ -63,7 +63,13 @@ def _is_key(table: Table, column: Column) -> bool:
 def _rows(table: Table) -> str:
     """What the table's rows are called, as in "customers"."""
     words = _spaced(table.name)
-    return words if words.endswith("s") else f"{words} rows"
+    if words.endswith("s"):
+        return words
+    return (
+        f"{words[:-1]}ies"
+        if re.search(r"[^aeiou]y$", words)
+        else f"{words}{'es' if words.endswith(('x', 'ch')) else 's'}"
+    )
 
 
 def _words(table: Table, column: Column) -> str:
