@@ -4,17 +4,15 @@ The only place that catches CopilotError. Anything else that escapes is a bug of
 the place of the log, the log gets the traceback.
 """
 
-import logging
-import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
 from langchain_core.language_models import BaseChatModel
 
 from app.background import Job, Report
+from app.crash_log import write_crash
 from app.open_model import open_model
 from sql_tools.copilot import ask
 from sql_tools.errors import CopilotError
@@ -23,7 +21,7 @@ from sql_tools.settings import Settings, read_settings
 from sql_tools.warehouses import Warehouse, open_warehouse
 
 T = TypeVar("T")
-logger = logging.getLogger("arctic_copilot.chat")
+LOGS = "logs"
 
 
 @dataclass(frozen=True)
@@ -46,30 +44,29 @@ class Desk:
 
 def settings_or_trouble() -> Settings | Trouble:
     """The settings of this process, or what is wrong with them."""
-    return _kindly(read_settings, log=None)
+    try:
+        return read_settings()
+    except CopilotError as error:
+        return Trouble(error.message, error.hint)
 
 
 def start_opening(settings: Settings) -> Job[Desk | Trouble]:
     """Open warehouse and model behind the page; steps carry the progress of downloads."""
-    return Job(lambda report: _kindly(lambda: _open(settings, report), log=log_path(settings)))
+    return Job(lambda report: _kindly(lambda: _open(settings, report), settings.cache / LOGS))
 
 
 def start_turn(desk: Desk, question: str, history: tuple[Turn, ...]) -> Job[Answer | Trouble]:
     """Ask behind the page; each step's label is a Stage."""
-    return Job(lambda report: _kindly(lambda: _ask(desk, question, history, report), log=log_path(desk.settings)))
-
-
-def log_path(settings: Settings) -> Path:
-    """Where unexpected errors are written in full."""
-    return settings.cache / "logs" / "chat.log"
+    logs = desk.settings.cache / LOGS
+    return Job(lambda report: _kindly(lambda: _ask(desk, question, history, report), logs))
 
 
 def _open(settings: Settings, report: Report) -> Desk:
     report("Opening the warehouse", settings.warehouse, None)
     warehouse = open_warehouse(settings.warehouse, settings)
     tables = warehouse.tables()
-    report("Starting the model", settings.model, None)
-    model = open_model(settings, on_progress=lambda detail, fraction: report("Starting the model", detail, fraction))
+    report("Getting the model", settings.model, None)
+    model = open_model(settings, on_progress=lambda what, fraction: report(what, "", fraction))
     return Desk(settings, warehouse, model, tables)
 
 
@@ -81,28 +78,12 @@ def _ask(desk: Desk, question: str, history: tuple[Turn, ...], report: Report) -
     return ask(asked, desk.warehouse, desk.model, desk.settings, on_stage=on_stage)
 
 
-def _kindly(work: Callable[[], T], *, log: Path | None) -> T | Trouble:
+def _kindly(work: Callable[[], T], log_folder: Path) -> T | Trouble:
     try:
         return work()
     except CopilotError as error:
         return Trouble(error.message, error.hint)
     except Exception as error:
-        return _unexpected(error, log)
-
-
-def _unexpected(error: Exception, log: Path | None) -> Trouble:
-    written = log is not None and _write_log(error, log)
-    place = str(log) if written else "the terminal that runs the chat"
-    return Trouble("Something went wrong inside Arctic Copilot.", f"The details are in {place}.")
-
-
-def _write_log(error: Exception, log: Path) -> bool:
-    """Whether the traceback could be appended to the file; it is always on the terminal too."""
-    logger.error("Unexpected error", exc_info=error)
-    try:
-        log.parent.mkdir(parents=True, exist_ok=True)
-        with log.open("a", encoding="utf-8") as file:
-            file.write(f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S}Z {''.join(traceback.format_exception(error))}\n")
-    except OSError:
-        return False
-    return True
+        log = write_crash(error, log_folder)
+        where = f"The details are in {log}." if log else "Its details could not be written to a log."
+        return Trouble("Something went wrong inside Arctic Copilot.", where)

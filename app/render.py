@@ -64,17 +64,16 @@ def render_progress(job: Job[Any], title: str) -> None:
 
 
 def _render_result(answer: Answer, key: str) -> None:
-    st.markdown(plain(answer.message))
-    if not answer.rows:
-        return
     chart = natural_chart(answer.columns, answer.rows)
     if isinstance(chart, BigNumber):
         st.metric(plain(chart.label), chart.value)
+    else:
+        st.markdown(plain(answer.message))
     if isinstance(chart, Plot):
         st.vega_lite_chart(spec=chart.spec, width="stretch", alt=chart.summary, key=f"chart-{key}")
-    if not isinstance(chart, BigNumber):
+    if answer.rows and not isinstance(chart, BigNumber):
         _render_table(answer, key, max_rows_high=7 if chart else 12)
-    _render_row_line(answer, key)
+        _render_download(answer, key)
 
 
 def _render_table(answer: Answer, key: str, max_rows_high: int) -> None:
@@ -88,12 +87,11 @@ def _render_table(answer: Answer, key: str, max_rows_high: int) -> None:
     st.dataframe(frame, height=height, hide_index=True, column_config=formats, key=table, alt=alt)
 
 
-def _render_row_line(answer: Answer, key: str) -> None:
-    """How many rows, whether there were more, and the download."""
+def _render_download(answer: Answer, key: str) -> None:
+    """The rows as CSV; and, where the row cap cut them, that it did."""
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.caption(_rows_in_words(answer))
         st.download_button(
-            "CSV",
+            "Download CSV",
             data=lambda: csv_bytes(answer.columns, answer.rows),
             file_name="answer.csv",
             mime="text/csv",
@@ -102,13 +100,10 @@ def _render_row_line(answer: Answer, key: str) -> None:
             on_click="ignore",
             key=f"csv-{key}",
         )
-
-
-def _rows_in_words(answer: Answer) -> str:
-    shown = len(answer.rows)
-    if answer.truncated:
-        return f"First {shown:,} rows; there are more. Narrow the question, or raise ARCTIC_COPILOT_MAX_ROWS."
-    return "1 row" if shown == 1 else f"{shown:,} rows"
+        if answer.truncated:
+            st.caption(
+                f"Cut at {len(answer.rows):,} rows. Narrow the question, or raise ARCTIC\\_COPILOT\\_MAX\\_ROWS."
+            )
 
 
 def _render_declined(answer: Answer) -> None:
