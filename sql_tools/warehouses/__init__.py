@@ -1,5 +1,6 @@
 """One engine a file. `open_warehouse` picks the file; each defines `connect(target, settings)`."""
 
+import os
 from pathlib import Path
 from typing import Protocol
 
@@ -42,7 +43,7 @@ def open_warehouse(target: str, settings: Settings) -> Warehouse:
     if target == "demo":
         return duckdb.connect(demo.demo_path(settings), settings, name="demo")
     path = Path(target).expanduser()
-    if not path.exists():
+    if not target.strip() or not os.path.exists(path):  # unlike Path.exists, False for a name too long
         raise WarehouseError(
             f"There is no file or folder at {target!r}.",
             "Give a .duckdb or .sqlite file, a folder of CSV or Parquet files, or `demo`.",

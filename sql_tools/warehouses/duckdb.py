@@ -6,24 +6,25 @@ bounded memory and disk. Each call has its own cursor, so several threads may ca
 """
 
 import os
-import re
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
-from sql_tools.errors import SettingsError, WarehouseError
+from sql_tools.errors import WarehouseError
 from sql_tools.models import QueryResult, ResultColumn, Table
 from sql_tools.settings import Settings
 from sql_tools.warehouses import duckdb_catalog
+from sql_tools.warehouses.duckdb_errors import open_error, warehouse_error
+from sql_tools.warehouses.interruptible import interruptible
 from sql_tools.warehouses.names import quote, quote_path
-from sql_tools.warehouses.time_limit import time_limit
 
 MAX_TEMP_SIZE = "4GB"
-MAX_EXPLAIN_SECONDS = 10.0
+MAX_SECONDS = 10.0  # for what we ask ourselves: plans, distinct values
 
 
 class DuckDBWarehouse:
@@ -44,7 +45,7 @@ class DuckDBWarehouse:
         """Everything readable, by schema and name; read once, then remembered."""
         with self._lock:
             if self._tables is None:
-                with self._cursor(None) as cursor:
+                with self._cursor() as cursor:
                     self._tables, self.notes = duckdb_catalog.read_tables(cursor, self.default_schema)
             return self._tables
 
@@ -52,24 +53,26 @@ class DuckDBWarehouse:
         """A column's distinct values as text, sorted; none if there are more than `max_values`."""
         path = quote_path(table.schema_name, table.name)
         sql = (
-            f"SELECT DISTINCT CAST({quote(column)} AS VARCHAR) AS value FROM {path} "
-            f"WHERE value IS NOT NULL LIMIT {max_values + 1}"
+            f"SELECT DISTINCT CAST({quote(column)} AS VARCHAR) FROM {path} "
+            f"WHERE {quote(column)} IS NOT NULL LIMIT {max_values + 1}"
         )
-        result = self.run(sql, max_rows=max_values, timeout_seconds=MAX_EXPLAIN_SECONDS)
-        return () if result.truncated else tuple(sorted(str(row[0]) for row in result.rows))
+        result = self.run(sql, max_rows=max_values, timeout_seconds=MAX_SECONDS)
+        return () if result.truncated else tuple(sorted(row[0] for row in result.rows))
 
     def explain(self, sql: str) -> None:
         """Bind and plan one SELECT without running it."""
-        with self._cursor(MAX_EXPLAIN_SECONDS) as cursor:
-            cursor.execute("EXPLAIN " + _one_select(cursor, sql)).fetchall()
+        with self._cursor() as cursor:
+            plan = "PREPARE checked AS " + _one_select(cursor, sql)  # unlike EXPLAIN, draws no picture of the plan
+            interruptible(cursor, lambda: cursor.execute(plan), timeout_seconds=MAX_SECONDS)
 
     def run(self, sql: str, *, max_rows: int, timeout_seconds: float) -> QueryResult:
         """Rows of one SELECT, at most `max_rows`, in DuckDB's Python types."""
         started = time.perf_counter()
-        with self._cursor(timeout_seconds) as cursor:
-            cursor.execute(_one_select(cursor, sql))
-            columns = tuple(ResultColumn(name=d[0], type=str(d[1])) for d in cursor.description or ())
-            rows = cursor.fetchmany(max_rows + 1)
+        with self._cursor() as cursor:
+            select = _one_select(cursor, sql)
+            columns, rows = interruptible(
+                cursor, lambda: _fetch(cursor, select, max_rows + 1), timeout_seconds=timeout_seconds
+            )
         return QueryResult(
             columns=columns,
             rows=tuple(rows[:max_rows]),
@@ -82,21 +85,17 @@ class DuckDBWarehouse:
         self._connection.close()
 
     @contextmanager
-    def _cursor(self, timeout_seconds: float | None) -> Iterator[duckdb.DuckDBPyConnection]:
-        """A cursor in the default schema, interrupted after `timeout_seconds`; its errors become ours."""
+    def _cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A cursor of its own for one call, in the default schema; the engine's errors become ours."""
         try:
             cursor = self._connection.cursor()
         except duckdb.Error as error:
             raise WarehouseError(f"{self.name} is closed.", "Open it again.") from error
         try:
-            with time_limit(cursor, timeout_seconds):
-                cursor.execute(f"USE {quote(self.default_schema)}")
-                yield cursor
+            cursor.execute(f"USE {quote(self.default_schema)}")
+            yield cursor
         except duckdb.Error as error:
             raise warehouse_error(error) from error
-        except KeyboardInterrupt:
-            cursor.interrupt()
-            raise
         finally:
             cursor.close()
 
@@ -114,7 +113,7 @@ def connect(target: Path, settings: Settings, *, name: str = "") -> DuckDBWareho
     try:
         connection = duckdb.connect(str(target), read_only=True, config=_configuration(settings))
     except (duckdb.Error, RuntimeError) as error:
-        raise _open_error(error, name, settings) from error
+        raise open_error(error, name, settings) from error
     try:
         schema = duckdb_catalog.default_schema(connection)
     except duckdb.Error as error:
@@ -167,52 +166,28 @@ def _check_file(target: Path, name: str) -> None:
         )
 
 
+def _fetch(
+    cursor: duckdb.DuckDBPyConnection, select: str, max_rows: int
+) -> tuple[tuple[ResultColumn, ...], list[tuple[Any, ...]]]:
+    """Columns and the first rows of a query that passed `_one_select`."""
+    cursor.execute(select)
+    columns = tuple(ResultColumn(name=d[0], type=str(d[1])) for d in cursor.description or ())
+    return columns, cursor.fetchmany(max_rows)
+
+
 def _one_select(cursor: duckdb.DuckDBPyConnection, sql: str) -> str:
     """The text of the one SELECT in `sql`; WarehouseError for anything else."""
-    statements = cursor.extract_statements(sql)
+    try:
+        statements = cursor.extract_statements(sql)
+    except TypeError as error:  # half a surrogate pair, say
+        raise WarehouseError("The SQL is not valid text.", "Remove the characters that are no letters.") from error
     if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
         kinds = ", ".join(statement.type.name for statement in statements) or "nothing"
         raise WarehouseError(
             f"Only one SELECT statement may run; this is {kinds}.", "Ask for rows, one query at a time."
         )
+    if statements[0].named_parameters:
+        raise WarehouseError(
+            "The SQL has placeholders (? or $1) and no values for them.", "Write the values themselves."
+        )
     return str(statements[0].query)
-
-
-def warehouse_error(error: Exception) -> WarehouseError:
-    """A driver exception as ours: what the engine says, without its error class, source excerpt and long lists."""
-    text = str(error).split("\n\nLINE ")[0].split("\n\tCandidate functions")[0].strip()
-    text = re.sub(r'\nDid you mean "(pg_|sqlite_|duckdb_|information_schema|pragma_).*', "", text)
-    kind, _, rest = text.partition(" Error: ")
-    message = rest if rest and len(kind) < 30 else text
-    if isinstance(error, duckdb.OutOfMemoryException):
-        return WarehouseError(
-            "The query needs more memory than allowed.", "Ask for less, or raise ARCTIC_COPILOT_MEMORY_LIMIT."
-        )
-    if isinstance(error, duckdb.PermissionException):
-        return WarehouseError(
-            f"The query reaches outside the database: {message}", "Only the database's own tables can be read."
-        )
-    return WarehouseError(message)
-
-
-def _open_error(error: Exception, name: str, settings: Settings) -> WarehouseError | SettingsError:
-    """Why a DuckDB file would not open, in words that say what to do."""
-    text = str(error)
-    if "lock" in text and "onflicting" in text:
-        return WarehouseError(
-            f"{name} is being written to by another program.", "Close that program, or copy the file and open the copy."
-        )
-    if "different configuration" in text:
-        return WarehouseError(
-            f"{name} is already open in this program in another way.", "Close the other connection first."
-        )
-    if "memory" in text.lower():
-        return SettingsError(f"The memory limit {settings.memory_limit!r} can't be used.", "Write it as 2GB or 500MB.")
-    if "version" in text:
-        return WarehouseError(
-            f"{name} was written by another version of DuckDB than {duckdb.__version__}.",
-            "Export it there with EXPORT DATABASE, and open the folder of files.",
-        )
-    return WarehouseError(
-        f"{name} can't be opened as a DuckDB database: it is damaged or incomplete.", "Copy it again from its source."
-    )

@@ -1,32 +1,23 @@
-"""What a DuckDB file holds, as Tables: names, types, keys, comments, row counts, values and samples.
+"""What a DuckDB file holds, as Tables: names, types, keys and comments; `duckdb_contents` adds what is in them.
 
-Work is bounded: a table's first rows say which text columns have few distinct values; only those are counted in full,
-in one query for many columns. A view that fails (its file is out of reach, its table is gone) is left out, with a note.
+A view that does not bind (its file is out of reach, its table is gone) is left out, with a note.
 """
 
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator
 
 import duckdb
 
-from sql_tools.errors import QueryTimeoutError, WarehouseError
+from sql_tools.errors import WarehouseError
 from sql_tools.models import Column, ForeignKey, Table
+from sql_tools.warehouses.duckdb_contents import with_contents
+from sql_tools.warehouses.duckdb_errors import warehouse_error
 from sql_tools.warehouses.keys import infer_foreign_keys
 from sql_tools.warehouses.metadata import METADATA_SCHEMA
 from sql_tools.warehouses.names import quote, quote_path
-from sql_tools.warehouses.time_limit import time_limit
 
-MAX_VALUES = 30
-MAX_VALUE_CHARS = 80
-MAX_SAMPLES = 3
-SAMPLE_CELLS = 200_000
-MAX_SAMPLE_ROWS = 1000
-MAX_COUNTED_ROWS = 2_000_000
-COLUMNS_A_QUERY = 50
 MAX_SECONDS = 15.0
-MAX_SECONDS_A_TABLE = 5.0
 
 Cursor = duckdb.DuckDBPyConnection
 Name = tuple[str, str]  # schema, table
@@ -56,9 +47,9 @@ def read_tables(cursor: Cursor, schema: str) -> tuple[tuple[Table, ...], tuple[s
         try:
             cursor.execute(f"EXPLAIN SELECT * FROM {quote_path(table.schema_name, table.name)}")
         except duckdb.Error as error:
-            notes.append(f"{table.name} is left out: {_first_line(error)}.")
+            notes.append(f"{table.name} is left out: {warehouse_error(error).message.splitlines()[0].rstrip('.!')}.")
         else:
-            tables.append(_with_contents(cursor, table, deadline=deadline))
+            tables.append(with_contents(cursor, table, deadline=deadline))
     if not tables:
         raise WarehouseError(
             "Nothing in this database can be read: " + " ".join(notes),
@@ -67,10 +58,6 @@ def read_tables(cursor: Cursor, schema: str) -> tuple[tuple[Table, ...], tuple[s
     if not any(table.foreign_keys for table in tables):
         tables = infer_foreign_keys(cursor, tables, deadline=deadline)
     return tuple(tables), tuple(notes)
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0].rstrip(".")
 
 
 def _declared_tables(cursor: Cursor, schema: str) -> Iterator[Table]:
@@ -139,97 +126,3 @@ def _loader_notes(cursor: Cursor) -> Iterable[str]:
     if not _has_metadata(cursor):
         return []
     return [row[0] for row in cursor.execute(f"SELECT note FROM {quote(METADATA_SCHEMA)}.notes").fetchall()]
-
-
-def _with_contents(cursor: Cursor, table: Table, *, deadline: float) -> Table:
-    """The table with its row count, and columns with values or samples; as declared if that fails or takes too long."""
-    seconds = min(MAX_SECONDS_A_TABLE, deadline - time.monotonic())
-    if seconds <= 0:
-        return table
-    try:
-        with time_limit(cursor, seconds):
-            return _with_values(cursor, table)
-    except (duckdb.Error, QueryTimeoutError):
-        return table
-
-
-def _with_values(cursor: Cursor, table: Table) -> Table:
-    path = quote_path(table.schema_name, table.name)
-    row_count = cursor.execute(f"SELECT count(*) FROM {path}").fetchall()[0][0]
-    seen = _seen(cursor, path, table.columns)
-    few = [column for column in table.columns if _may_have_few(column, seen[column.name])]
-    values = _few_values(cursor, path, few, seen=seen, row_count=row_count)
-    columns = tuple(_described(column, values.get(column.name, ()), seen[column.name]) for column in table.columns)
-    return table.model_copy(update={"row_count": row_count, "columns": columns})
-
-
-def _sample_rows(columns: Sequence[Column]) -> int:
-    return max(20, min(MAX_SAMPLE_ROWS, SAMPLE_CELLS // max(1, len(columns))))
-
-
-def _is_plain(column: Column) -> bool:
-    """Can its values be shown as a short text? Not bytes, lists, structs or maps."""
-    return not (
-        column.type.endswith("]") or column.type.startswith(("BLOB", "BIT", "STRUCT", "MAP", "UNION", "VARIANT"))
-    )
-
-
-def _seen(cursor: Cursor, path: str, columns: Sequence[Column]) -> dict[str, list[str]]:
-    """Each column's distinct values in the table's first rows, as text, in order of appearance."""
-    plain = [column.name for column in columns if _is_plain(column)]
-    seen: dict[str, list[str]] = {column.name: [] for column in columns}
-    if plain:
-        texts = ", ".join(f"CAST({quote(name)} AS VARCHAR)" for name in plain)
-        rows = cursor.execute(f"SELECT {texts} FROM {path} LIMIT {_sample_rows(columns)}").fetchall()
-        for name, cells in zip(plain, zip(*rows, strict=True), strict=False):  # no rows, no cells
-            seen[name] = list(dict.fromkeys(cell for cell in cells if cell is not None))
-    return seen
-
-
-def _may_have_few(column: Column, seen: Sequence[str]) -> bool:
-    """Text or truth, with few and short values so far?"""
-    is_text = column.type.startswith(("VARCHAR", "ENUM", "BOOLEAN"))
-    return is_text and 0 < len(seen) <= MAX_VALUES and max(map(len, seen)) <= MAX_VALUE_CHARS
-
-
-def _few_values(
-    cursor: Cursor, path: str, columns: Sequence[Column], *, seen: dict[str, list[str]], row_count: int
-) -> dict[str, tuple[str, ...]]:
-    """All values of those columns that turn out to have few; beyond MAX_COUNTED_ROWS rows, those of the first ones."""
-    names = [column.name for column in columns]
-    if row_count > min(_sample_rows(columns), MAX_SAMPLE_ROWS):
-        names = [name for batch in _batches(names) for name in _with_few(cursor, path, batch)]
-        seen = {name: found for batch in _batches(names) for name, found in _distinct(cursor, path, batch)}
-    return {name: tuple(sorted(seen[name])) for name in names if _fits(seen[name])}
-
-
-def _fits(values: Sequence[str]) -> bool:
-    return len(values) <= MAX_VALUES and all(len(value) <= MAX_VALUE_CHARS for value in values)
-
-
-def _batches(names: Sequence[str]) -> Iterator[Sequence[str]]:
-    for start in range(0, len(names), COLUMNS_A_QUERY):
-        yield names[start : start + COLUMNS_A_QUERY]
-
-
-def _with_few(cursor: Cursor, path: str, names: Sequence[str]) -> list[str]:
-    """Those of `names` with few distinct values by estimate: cheap, and never many values in memory."""
-    counts = _aggregate(cursor, path, names, "approx_count_distinct({})")
-    return [name for name, count in zip(names, counts, strict=True) if count <= 2 * MAX_VALUES]
-
-
-def _distinct(cursor: Cursor, path: str, names: Sequence[str]) -> Iterable[tuple[str, list[str]]]:
-    lists = _aggregate(cursor, path, names, "list(DISTINCT CAST({0} AS VARCHAR)) FILTER ({0} IS NOT NULL)")
-    return zip(names, (found or [] for found in lists), strict=True)
-
-
-def _aggregate(cursor: Cursor, path: str, names: Sequence[str], call: str) -> Sequence[Any]:
-    """`call` over each column of the first MAX_COUNTED_ROWS rows, in one query."""
-    calls = ", ".join(call.format(quote(name)) for name in names)
-    rows = cursor.execute(f"SELECT {calls} FROM (FROM {path} LIMIT {MAX_COUNTED_ROWS})").fetchall()
-    return rows[0]
-
-
-def _described(column: Column, values: tuple[str, ...], seen: Sequence[str]) -> Column:
-    samples = () if values else [value for value in seen if 0 < len(value) <= MAX_VALUE_CHARS][:MAX_SAMPLES]
-    return column.model_copy(update={"values": values, "samples": tuple(samples)})
