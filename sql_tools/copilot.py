@@ -62,7 +62,7 @@ def ask(
     WarehouseError if the catalog cannot be read. A query the engine refuses is an Answer with status failed.
     """
     asked = Question(text=question) if isinstance(question, str) else question
-    return _Run(_usable(asked, settings), warehouse, model, settings, on_stage).answer()
+    return _Run(usable(asked, settings), warehouse, model, settings, on_stage).answer()
 
 
 def check(sql: str, warehouse: Warehouse, settings: Settings) -> CheckReport:
@@ -76,7 +76,8 @@ def check(sql: str, warehouse: Warehouse, settings: Settings) -> CheckReport:
     return CheckReport(allowed=True, sql=valid.text)
 
 
-def _usable(question: Question, settings: Settings) -> Question:
+def usable(question: Question, settings: Settings) -> Question:
+    """The question without control characters; QuestionError if it is empty or too long. `ask` starts with it."""
     text = "".join(c if c.isprintable() or c.isspace() else " " for c in question.text).strip()
     if not any(c.isalnum() for c in text):
         raise QuestionError("The question is empty.", 'Ask in words, for example "How many customers are there?"')
