@@ -1,0 +1,28 @@
+"""How many threads a computation gains from: physical cores this process may use."""
+
+import math
+import os
+from pathlib import Path
+
+SIBLINGS = "/sys/devices/system/cpu/cpu{}/topology/thread_siblings_list"
+QUOTA = "/sys/fs/cgroup/cpu.max"
+
+
+def usable_cores(root: Path = Path("/")) -> int:
+    """At least 1. Hyper-threads count once; CPU affinity and a container's CPU quota are respected."""
+    cpus = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set(range(os.cpu_count() or 1))
+    cores = len({_read(root / SIBLINGS.format(cpu).lstrip("/")) or str(cpu) for cpu in cpus})
+    return max(1, min(cores, _quota(_read(root / QUOTA.lstrip("/")))))
+
+
+def _quota(text: str) -> int:
+    """`cpu.max` is "max 100000" or "200000 100000": microseconds of CPU in each period."""
+    allowed, _, period = text.partition(" ")
+    return math.ceil(int(allowed) / int(period)) if allowed.isdigit() and period.isdigit() else 1_000_000
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text().strip()
+    except OSError:
+        return ""
