@@ -62,11 +62,15 @@ def start_turn(desk: Desk, question: str, history: tuple[Turn, ...]) -> Job[Answ
 
 
 def _open(settings: Settings, report: Report) -> Desk:
+    def on_progress(what: str, fraction: float | None) -> None:
+        report(what, "", fraction)
+
     report("Opening the warehouse", settings.warehouse, None)
-    warehouse = open_warehouse(settings.warehouse, settings)
+    warehouse = open_warehouse(settings.warehouse, settings, on_progress)
+    report("Reading its tables", "", None)
     tables = warehouse.tables()
     report("Getting the model", settings.model, None)
-    model = open_model(settings, on_progress=lambda what, fraction: report(what, "", fraction))
+    model = open_model(settings, on_progress=on_progress)
     return Desk(settings, warehouse, model, tables)
 
 

@@ -16,8 +16,10 @@ def render_sidebar(settings: Settings, desk: Desk | None, on_new_chat: Callable[
     with st.sidebar:
         st.markdown("**Arctic Copilot**")
         st.button("New chat", icon=":material/add:", on_click=on_new_chat, width="stretch")
-        st.caption(f"Warehouse  \n**{plain(settings.warehouse)}**")
-        st.caption(f"Model  \n**{plain(settings.model)}**")
+        for title, name in (("Warehouse", settings.warehouse), ("Model", settings.model)):
+            with st.container(gap=None):
+                st.caption(title)
+                st.text(name)
         for note in desk.warehouse.notes if desk else ():
             st.caption(f":material/info: {plain(note)}")
         if desk and desk.tables:

@@ -1,7 +1,7 @@
 """Sample questions read off a schema, so that an empty chat shows what can be asked; pure.
 
 Each pattern looks for the one thing it needs (a column of few values, an amount, a date, a key to another table) and
-is left out where there is none. Larger tables come first, since that is where the facts are.
+is left out where there is none. Tables of things (one key column) come before those that link them, larger ones first.
 """
 
 import re
@@ -18,7 +18,7 @@ GROUPS = range(2, 31)
 
 def suggest_questions(tables: Sequence[Table], *, count: int = 4) -> tuple[str, ...]:
     """At most `count` questions the schema can answer, each of another kind where it can be."""
-    by_size = sorted(tables, key=lambda table: -(table.row_count or 0))
+    by_size = sorted(tables, key=lambda table: (len(table.primary_key) > 1, -(table.row_count or 0)))
     patterns: tuple[Callable[[Table], str | None], ...] = (_per_group, _per_year, _top, _how_many)
     firsts = [next(filter(None, map(pattern, by_size)), None) for pattern in patterns]
     questions = [question for question in firsts if question]
@@ -43,7 +43,8 @@ def _per_year(table: Table) -> str | None:
 def _top(table: Table) -> str | None:
     """Only where a row has a name to be listed by."""
     named = next((one for one in table.columns if TEXT_TYPE.search(one.type) and _words(table, one) == "name"), None)
-    amount = next((one for one in table.columns if _is_amount(table, one)), None)
+    amounts = [one for one in table.columns if _is_amount(table, one)]
+    amount = next((one for one in amounts if not one.type.upper().startswith("INT")), next(iter(amounts), None))
     return f"Which 5 {_rows(table)} have the highest {_words(table, amount)}?" if named and amount else None
 
 

@@ -85,7 +85,7 @@ def test_stages_are_steps(settings: Settings, monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_opening_gives_warehouse_and_model(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(chat, "open_warehouse", lambda target, settings: NoTables())
+    monkeypatch.setattr(chat, "open_warehouse", lambda target, settings, on_progress: NoTables())
     monkeypatch.setattr(chat, "open_model", lambda settings, on_progress: MODEL)
     job = start_opening(settings)
     job.wait(PATIENCE_SECONDS)

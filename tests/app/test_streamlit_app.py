@@ -61,7 +61,7 @@ def ask(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[FakeAsk]:
     fake = FakeAsk()
     monkeypatch.setenv("ARCTIC_COPILOT_CACHE_DIR", str(tmp_path))
     monkeypatch.setattr(chat, "ask", fake)
-    monkeypatch.setattr(chat, "open_warehouse", lambda target, settings: OrdersWarehouse())
+    monkeypatch.setattr(chat, "open_warehouse", lambda target, settings, on_progress: OrdersWarehouse())
     monkeypatch.setattr(chat, "open_model", lambda settings, on_progress: FakeListChatModel(responses=[""]))
     st.cache_resource.clear()
     yield fake
@@ -97,7 +97,7 @@ def running(page: AppTest) -> bool:
 
 
 def text_of(page: AppTest) -> str:
-    elements = [*page.markdown, *page.caption, *page.info, *page.warning, *page.error, *page.code]
+    elements = [*page.markdown, *page.text, *page.caption, *page.info, *page.warning, *page.error, *page.code]
     return "\n".join(str(element.value) for element in elements).replace("\\", "")
 
 
