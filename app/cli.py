@@ -1,0 +1,242 @@
+"""`arctic-copilot`: one small function a command. Imports that take time stay inside the command that needs them."""
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from app.cells import clean
+from app.command import DECLINED, FAILED, KindCommand
+from app.model_files import models
+
+if TYPE_CHECKING:
+    from langchain_core.language_models import BaseChatModel
+
+    from app.terminal import Terminal
+    from sql_tools.settings import Settings
+    from sql_tools.warehouses import Warehouse
+
+EVAL_MAX_ROWS = 100_000  # a result that is cut cannot be compared
+
+app = typer.Typer(
+    help="Ask a data warehouse in words; get SQL that was proven before it ran, and the rows.",
+    epilog='Example: arctic-copilot ask "How many customers are there in Germany?"',
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+app.add_typer(models, name="models")
+
+WarehouseOption = Annotated[
+    str | None,
+    typer.Option("--warehouse", "-w", help="demo, a .duckdb or .sqlite file, or a folder of CSV/Parquet.", metavar="W"),
+]
+ModelOption = Annotated[
+    str | None,
+    typer.Option("--model", "-m", help="local, local-small, a GGUF file, or http://host:port/v1#model.", metavar="M"),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
+PortOption = Annotated[int | None, typer.Option("--port", "-p", min=1, max=65535, help="Listen here, on loopback.")]
+
+
+@app.command(cls=KindCommand, epilog='Example: arctic-copilot ask "How many orders are there?" --warehouse shop.duckdb')
+def ask(
+    question: Annotated[str, typer.Argument(help="What you want to know, in words.", callback=clean)],
+    warehouse: WarehouseOption = None,
+    model: ModelOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Answer a question with checked SQL, its rows, and the checks it passed.
+
+    Exit code 0 answered; 3 a question back, declined or refused; 1 failed; 2 wrong usage.
+    """
+    from app import terminal_views
+    from app.contract import print_json
+    from app.terminal import Terminal
+    from sql_tools.copilot import ask as ask_copilot
+    from sql_tools.copilot import usable
+    from sql_tools.models import Question
+    from sql_tools.settings import read_settings
+
+    terminal, settings = Terminal(), read_settings(warehouse=warehouse, model=model)
+    usable(Question(text=question), settings)  # before a model is downloaded for it
+    with _opened(settings, terminal) as opened:
+        chat_model = _open_model(settings, terminal, opened)
+        with terminal.stages() as on_stage:
+            answer = ask_copilot(question, opened, chat_model, settings, on_stage=on_stage)
+    print_json(answer) if as_json else terminal.show(terminal_views.answer(answer, terminal))
+    if answer.status != "answered":
+        raise typer.Exit(FAILED if answer.status == "failed" else DECLINED)
+
+
+@app.command(cls=KindCommand, epilog='Example: arctic-copilot check "SELECT count(*) FROM orders"')
+def check(
+    sql: Annotated[str | None, typer.Argument(help="One SQL statement.")] = None,
+    file: Annotated[Path | None, typer.Option(help="JSON lines of id and sql; each gets a line of JSON.")] = None,
+    warehouse: WarehouseOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Check SQL as a draft would be checked; nothing is executed.
+
+    Exit code 0 if it is allowed, 3 if not; with --file, 3 if any statement is not.
+    """
+    from app import terminal_views
+    from app.contract import print_json
+    from app.statements import check_statements
+    from app.terminal import Terminal
+    from sql_tools.copilot import check as check_copilot
+    from sql_tools.settings import read_settings
+
+    if (sql is None) == (file is None):
+        raise typer.BadParameter("Give one SQL statement, or --file.")
+    terminal, settings = Terminal(), read_settings(warehouse=warehouse)
+    with _opened(settings, terminal) as opened:
+        if file is not None:
+            allowed = True
+            for verdict in check_statements(file, opened, settings):
+                print_json(verdict)
+                allowed = allowed and verdict.get("allowed", False)
+        else:
+            report = check_copilot(clean(sql or ""), opened, settings)
+            print_json(report) if as_json else terminal.show(terminal_views.check_report(report, terminal))
+            allowed = report.allowed
+    if not allowed:
+        raise typer.Exit(DECLINED)
+
+
+@app.command(cls=KindCommand, epilog="Example: arctic-copilot schema --warehouse shop.duckdb")
+def schema(warehouse: WarehouseOption = None, as_json: JsonOption = False) -> None:
+    """Show tables, columns, keys, comments and samples as the copilot sees them."""
+    from app import terminal_views
+    from app.contract import print_json
+    from app.terminal import Terminal
+    from sql_tools.settings import read_settings
+
+    terminal, settings = Terminal(), read_settings(warehouse=warehouse)
+    with _opened(settings, terminal) as opened:
+        tables, notes = opened.tables(), opened.notes
+    if as_json:
+        print_json({"warehouse": opened.name, "dialect": opened.dialect, "tables": tables, "notes": notes})
+    else:
+        terminal.show(terminal_views.schema(tables, notes))
+
+
+@app.command(
+    "eval",
+    cls=KindCommand,
+    epilog="Example: arctic-copilot eval --questions dev.json --databases databases --limit 200 --out runs/dev",
+)
+def evaluate(
+    questions: Annotated[Path, typer.Option(help="JSON list of {id, db_id, question, query}.")],
+    databases: Annotated[Path, typer.Option(help="Folder of <db_id>.sqlite files.")],
+    limit: Annotated[int | None, typer.Option(min=1, help="Ask a sample of this many.")] = None,
+    seed: Annotated[int, typer.Option(help="Draws the sample.")] = 7,
+    out: Annotated[Path | None, typer.Option(help="Keep a line a question here; the same command goes on.")] = None,
+    model: ModelOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Measure execution accuracy: our rows on the local engine against the gold SQL's on SQLite."""
+    from app import terminal_views
+    from app.contract import print_json
+    from app.terminal import Terminal
+    from sql_tools.copilot import ask as ask_copilot
+    from sql_tools.evaluate import evaluate as evaluate_copilot
+    from sql_tools.evaluate import read_questions
+    from sql_tools.settings import read_settings
+
+    terminal, asked = Terminal(), read_questions(questions)
+    settings = read_settings(model=model, max_rows=EVAL_MAX_ROWS)
+    chat_model = _open_model(settings, terminal)
+    with terminal.verdicts() as on_progress:
+        report = evaluate_copilot(
+            asked,
+            databases,
+            lambda text, opened: ask_copilot(text, opened, chat_model, settings),
+            settings=settings,
+            limit=limit,
+            seed=seed,
+            out=out,
+            on_progress=on_progress,
+            model_name=settings.model,
+        )
+    print_json(report) if as_json else terminal.show(terminal_views.report(report))
+
+
+@app.command(cls=KindCommand, epilog="Example: arctic-copilot serve --model local-small --port 8080")
+def serve(model: ModelOption = None, port: PortOption = None) -> None:
+    """Serve the embedded model as an OpenAI-compatible server on loopback, until Ctrl-C."""
+    from app.model_files import serve_model
+    from app.terminal import Terminal
+    from sql_tools.settings import read_settings
+
+    serve_model(read_settings(model=model), port, Terminal())
+
+
+@app.command(cls=KindCommand, epilog="Example: arctic-copilot chat --warehouse shop.duckdb")
+def chat(warehouse: WarehouseOption = None, model: ModelOption = None, port: PortOption = None) -> None:
+    """Open the chat in the browser; it listens on this machine only."""
+    from app.chat_server import run_chat
+    from sql_tools.settings import read_settings
+
+    run_chat(read_settings(warehouse=warehouse, model=model), port)
+
+
+@app.command(cls=KindCommand, epilog="Example: arctic-copilot doctor")
+def doctor() -> None:
+    """Say what is installed, found and missing, and what to do.
+
+    Exit code 0 if the local run works, 1 if something it needs is missing.
+    """
+    from app import terminal_views
+    from app.doctor import examine
+    from app.terminal import Terminal
+
+    terminal = Terminal()
+    works = True
+    for finding in examine():
+        terminal.show(terminal_views.finding(finding, terminal))
+        works = works and finding.ok is not False
+    if not works:
+        raise typer.Exit(FAILED)
+
+
+@app.command(cls=KindCommand, epilog="Example: arctic-copilot demo")
+def demo(model: ModelOption = None) -> None:
+    """Set everything up, then answer five questions on sample data."""
+    from app.demo import run_demo
+    from app.terminal import Terminal
+    from sql_tools.settings import read_settings
+
+    terminal, settings = Terminal(), read_settings(warehouse="demo", model=model)
+    with _opened(settings, terminal) as opened:
+        surprises = run_demo(opened, _open_model(settings, terminal, opened), settings, terminal)
+    if surprises:
+        raise typer.Exit(FAILED)
+
+
+def main() -> None:
+    """The console script."""
+    app()
+
+
+@contextmanager
+def _opened(settings: "Settings", terminal: "Terminal") -> Iterator["Warehouse"]:
+    """The warehouse, loaded with a progress bar if need be, and closed afterwards."""
+    from sql_tools.warehouses import open_warehouse
+
+    with terminal.progress() as report:
+        warehouse = open_warehouse(settings.warehouse, settings, on_progress=report)
+    with closing(warehouse):
+        yield warehouse
+
+
+def _open_model(settings: "Settings", terminal: "Terminal", warehouse: "Warehouse | None" = None) -> "BaseChatModel":
+    """The model, fetched and started with a progress bar if need be, the warehouse's schema read."""
+    from app.open_model import open_model
+
+    with terminal.progress() as report:
+        return open_model(settings, warehouse=warehouse, on_progress=report)

@@ -1,0 +1,64 @@
+"""Settings -> a chat model that answers: the embedded one is fetched and started if need be."""
+
+from collections.abc import Callable
+from contextlib import suppress
+
+from langchain_core.language_models import BaseChatModel
+from pydantic import SecretStr
+
+from model_service import local, prefix, weights
+from model_service.errors import ModelServiceError, ServerError
+from model_service.llama_client import LocalModel
+from sql_tools.errors import ModelError
+from sql_tools.llms import create_model
+from sql_tools.models import Question
+from sql_tools.prompt import schema_text, system_text
+from sql_tools.retrieve import retrieve
+from sql_tools.settings import Settings
+from sql_tools.warehouses import Warehouse
+
+OnProgress = Callable[[str, float | None], None]  # what is being done, and the fraction done if that is known
+
+
+def open_model(
+    settings: Settings, *, warehouse: Warehouse | None = None, on_progress: OnProgress | None = None
+) -> BaseChatModel:
+    """The model `settings.model` names: `local`, `local-small`, a GGUF file, or a URL.
+
+    An embedded model that is given the warehouse reads its schema now: half a minute for a middling one, the first time;
+    later starts take it from disk. Raises ModelError or SettingsError, saying what to do.
+    """
+    if is_url(settings.model):
+        return create_model(settings)
+    report = on_progress or (lambda what, fraction: None)
+    try:
+        file = weights.fetch(
+            settings.model,
+            settings.cache,
+            on_progress=lambda done, total: report(f"Fetching {settings.model}", done / total if total else None),
+            on_message=lambda message: report(message, None),
+        )
+        report("Starting the model", None)
+        running = local.ensure_running(file, settings.cache)
+        if warehouse:
+            report("Reading the schema", None)
+            _warm(running, warehouse, settings)
+    except ModelServiceError as error:
+        raise ModelError(error.message, error.hint) from error
+    url = f"{running.url.rstrip('/')}#{running.model}"
+    return create_model(settings.model_copy(update={"model": url, "api_key": SecretStr(running.api_key)}))
+
+
+def _warm(running: LocalModel, warehouse: Warehouse, settings: Settings) -> None:
+    """Have the model read what all questions on this warehouse share; nothing if its schema does not pass whole."""
+    context = retrieve(Question(text=""), warehouse, max_columns=settings.max_prompt_columns)
+    if context.tables != context.catalog:
+        return
+    shared = [{"role": "system", "content": system_text(context)}, {"role": "user", "content": schema_text(context)}]
+    with suppress(ServerError):  # it only saves time; asking will say if the server is gone
+        prefix.warm(running, shared, context.dialect)
+
+
+def is_url(model: str) -> bool:
+    """Is it a server's address, rather than weights on this machine?"""
+    return model.startswith(("http://", "https://"))
