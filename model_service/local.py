@@ -75,7 +75,7 @@ def serve(weights: Path, cache_dir: Path, port: int = 0, on_ready: Callable[[Loc
     finally:
         stop(launched.model)
     raise LoadError(
-        f"The model server ended by itself (exit code {code}): {_last_words(launched.log)}", str(launched.log)
+        f"The model server ended by itself: {_cause(launched.process, launched.log)}.", f"Log: {launched.log}"
     )
 
 
