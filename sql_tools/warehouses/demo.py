@@ -27,7 +27,10 @@ MAX_SECONDS = 600.0
 def demo_path(
     settings: Settings, on_progress: Callable[[str, float], None] | None = None, *, scale_factor: float = SCALE_FACTOR
 ) -> Path:
-    """The demo's DuckDB file in the cache, built on first use in a few seconds; WarehouseError if that fails."""
+    """The demo's DuckDB file in the cache, built on first use in a few seconds; WarehouseError if that fails.
+
+    `scale_factor` is at least 0.01: below, TPC-H has too few suppliers for its own keys to hold.
+    """
     report = on_progress or (lambda what, fraction: None)
     version = VERSION if scale_factor == SCALE_FACTOR else f"{VERSION}-sf{scale_factor:g}"
     final = settings.cache / "demo" / version / "SNOWFLAKE_SAMPLE_DATA.duckdb"

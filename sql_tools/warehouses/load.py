@@ -61,16 +61,17 @@ def build_once(final: Path, fill: Fill) -> Path:
         with duckdb.connect(str(scratch / final.name)) as connection:
             fill(connection, scratch)
         (scratch / final.name).replace(final)
-    except OSError as error:
+    except (OSError, duckdb.IOException) as error:
         raise _no_cache(final, error) from error
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     return final
 
 
-def _no_cache(final: Path, error: OSError) -> WarehouseError:
+def _no_cache(final: Path, error: OSError | duckdb.Error) -> WarehouseError:
+    why = getattr(error, "strerror", None) or str(error).splitlines()[0]
     return WarehouseError(
-        f"The cache folder {final.parent} can't be written: {error.strerror or error}.",
+        f"The cache folder {final.parent} can't be written: {why}.",
         "Free some space, or set ARCTIC_COPILOT_CACHE_DIR to another folder.",
     )
 

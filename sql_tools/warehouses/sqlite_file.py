@@ -25,6 +25,7 @@ from sql_tools.warehouses.names import quote
 ROWS_A_CHUNK = 50_000
 COLUMNS_A_QUERY = 200  # SQLite returns at most 2,000 expressions; each column takes five
 MAX_VIEW_SECONDS = 20.0
+MAX_LOCK_SECONDS = 1.0
 ARROW = {"BIGINT": pa.int64(), "DOUBLE": pa.float64(), "VARCHAR": pa.string(), "BLOB": pa.binary()}
 
 
@@ -62,12 +63,12 @@ def load_sqlite(
 def _open(path: Path) -> sqlite3.Connection:
     """Read-only; a database in write-ahead mode in a folder we can't write to is taken as it stands."""
     uri = f"file:{quote_url(str(path.absolute()))}?mode=ro"
-    source = sqlite3.connect(uri, uri=True)
+    source = sqlite3.connect(uri, uri=True, timeout=MAX_LOCK_SECONDS)
     try:
         source.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    except sqlite3.OperationalError:
+    except sqlite3.OperationalError as error:
         source.close()
-        if path.with_name(path.name + "-wal").exists():
+        if "unable to open" not in str(error) or path.with_name(path.name + "-wal").exists():
             raise
         source = sqlite3.connect(uri + "&immutable=1", uri=True)
     source.text_factory = lambda raw: raw.decode("utf-8", "replace")
