@@ -21,6 +21,7 @@ from sql_tools.settings import Settings
 from sql_tools.warehouses import duckdb_catalog
 from sql_tools.warehouses.duckdb_errors import open_error, warehouse_error
 from sql_tools.warehouses.interruptible import interruptible
+from sql_tools.warehouses.leftovers import remove_leftovers
 from sql_tools.warehouses.names import quote, quote_path
 
 MAX_TEMP_SIZE = "4GB"
@@ -110,6 +111,7 @@ def connect(target: Path, settings: Settings, *, name: str = "") -> DuckDBWareho
     _check_file(target, name)
     with suppress(OSError):  # only a query that outgrows its memory needs it, and says so
         _temp_folder(settings).mkdir(parents=True, exist_ok=True)
+        remove_leftovers(_temp_folder(settings), "duckdb-*")
     try:
         connection = duckdb.connect(str(target), read_only=True, config=_configuration(settings))
     except (duckdb.Error, RuntimeError) as error:

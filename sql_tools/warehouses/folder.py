@@ -1,5 +1,6 @@
 """A folder of CSV and Parquet files copied into DuckDB: one table a file, named after its stem."""
 
+import codecs
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -11,6 +12,7 @@ from sql_tools.warehouses.metadata import create_metadata, write_note
 from sql_tools.warehouses.names import quote
 
 DATA_FILE = re.compile(r"(?P<stem>.+)\.(?P<kind>csv|tsv|csv\.gz|tsv\.gz|parquet)", re.IGNORECASE)
+MAX_HEADING_LINES = 20
 HINT = "Name them .csv, .tsv, .csv.gz or .parquet."
 
 
@@ -71,25 +73,45 @@ def _load_file(connection: duckdb.DuckDBPyConnection, table: str, file: Path, li
 
 
 def _load_csv(connection: duckdb.DuckDBPyConnection, table: str, file: Path, link: Path) -> None:
-    """Types by looking at every row; another encoding than UTF-8 is taken for Latin-1, with a note."""
+    """Text in UTF-8 or UTF-16; anything else is taken for Latin-1, with a note."""
+    encoding = "utf-16" if _begins_with(file, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8"
     try:
-        _create_from_csv(connection, table, link, "utf-8")
+        _create_from_csv(connection, table, file, link, encoding)
     except duckdb.Error as error:
-        if "utf-8" not in str(error).lower() and "unicode" not in str(error).lower():
+        if not re.search("utf-8|unicode", str(error), re.IGNORECASE):
             raise
-        _create_from_csv(connection, table, link, "latin-1")
+        _create_from_csv(connection, table, file, link, "latin-1")
         write_note(connection, f"{file.name} is not UTF-8; it was read as Latin-1.")
 
 
-def _create_from_csv(connection: duckdb.DuckDBPyConnection, table: str, link: Path, encoding: str) -> None:
+def _begins_with(file: Path, *marks: bytes) -> bool:
+    if file.suffix.lower() == ".gz":
+        return False
+    with file.open("rb") as stream:
+        return stream.read(2) in marks
+
+
+def _create_from_csv(connection: duckdb.DuckDBPyConnection, table: str, file: Path, link: Path, encoding: str) -> None:
+    """Delimiter, header and types by looking at every row; codes stay text."""
     options = f"{_text(str(link))}, sample_size=-1, encoding={_text(encoding)}"
-    sniffed = connection.execute(f"SELECT HasHeader, Columns FROM sniff_csv({options})").fetchall()[0]
-    options += f", header={str(sniffed[0]).lower()}"
-    numbers = [c["name"] for c in sniffed[1] if c["type"] in ("BIGINT", "DOUBLE", "HUGEINT")]
+    sniffed = connection.execute(f"SELECT HasHeader, Columns, SkipRows FROM sniff_csv({options})").fetchall()[0]
+    has_header, columns, skipped = sniffed
+    _check_shape(file, [column["name"] for column in columns], skipped, has_header)
+    if skipped:
+        write_note(connection, f"The first {skipped} lines of {file.name} are no rows of the table; they were skipped.")
+    options += f", header={str(has_header).lower()}"
+    numbers = [column["name"] for column in columns if column["type"] in ("BIGINT", "DOUBLE", "HUGEINT")]
     codes = _codes(connection, options, numbers)
     if codes:
         options += ", types={" + ", ".join(f"{_text(name)}: 'VARCHAR'" for name in codes) + "}"
     connection.execute(f"CREATE TABLE {quote(table)} AS FROM read_csv({options})")
+
+
+def _check_shape(file: Path, names: Sequence[str], skipped: int, has_header: bool) -> None:
+    """Refuse what the engine reads by giving up: rows skipped to find a shape, or whole lines as one column."""
+    lost_rows = skipped > MAX_HEADING_LINES or (skipped and not has_header)
+    if lost_rows or (len(names) == 1 and re.search("[,;|\t]", names[0])):
+        raise WarehouseError(f"{file}: its lines have different numbers of columns.", "Repair or remove it.")
 
 
 def _codes(connection: duckdb.DuckDBPyConnection, options: str, numbers: Sequence[str]) -> list[str]:

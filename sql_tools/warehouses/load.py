@@ -15,8 +15,10 @@ import duckdb
 from sql_tools.errors import WarehouseError
 from sql_tools.settings import Settings
 from sql_tools.warehouses import folder, sqlite_file
+from sql_tools.warehouses.leftovers import remove_leftovers
 
 VERSION = 1  # raise it when the same files would load differently
+SCRATCH_PREFIX = ".building-"
 SQLITE_MAGIC = b"SQLite format 3\x00"
 SQLITE_SUFFIXES = (".sqlite", ".sqlite3", ".db", ".db3", ".s3db")
 
@@ -54,7 +56,8 @@ def build_once(final: Path, fill: Fill) -> Path:
         return final
     try:
         final.parent.mkdir(parents=True, exist_ok=True)
-        scratch = Path(tempfile.mkdtemp(prefix=".building-", dir=final.parent))
+        remove_leftovers(final.parent, SCRATCH_PREFIX + "*")
+        scratch = Path(tempfile.mkdtemp(prefix=SCRATCH_PREFIX, dir=final.parent))
     except OSError as error:
         raise _no_cache(final, error) from error
     try:

@@ -9,6 +9,7 @@ becomes NULL. Views are copied as their rows. SQLite does not enforce keys, so t
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -86,13 +87,16 @@ def _relations(source: sqlite3.Connection) -> list[tuple[str, str]]:
 
 
 def _load_relation(connection: duckdb.DuckDBPyConnection, source: sqlite3.Connection, name: str, kind: str) -> None:
-    """One table with its keys, or one view's rows; what fails for reasons of its own is noted, not fatal."""
+    """One table with its keys, or one view's rows; a view that fails and a table nobody here can read are noted."""
     try:
         with _time_limit(source, MAX_VIEW_SECONDS if kind == "view" else None):
             columns, notes = _typed_columns(source, name)
             _copy_rows(connection, source, name, columns)
     except (sqlite3.OperationalError, duckdb.Error) as error:
-        connection.execute(f"DROP TABLE IF EXISTS {quote(name)}") if name else None
+        if isinstance(error, sqlite3.OperationalError) and kind == "table" and "no such module" not in str(error):
+            raise
+        with suppress(duckdb.Error):  # an empty name can't even be dropped
+            connection.execute(f"DROP TABLE IF EXISTS {quote(name)}")
         write_note(connection, f"{kind.capitalize()} {name} is left out: {str(error).splitlines()[0]}.")
         return
     for note in notes:
@@ -101,19 +105,16 @@ def _load_relation(connection: duckdb.DuckDBPyConnection, source: sqlite3.Connec
     write_keys(connection, name, primary=primary, foreign=_foreign_keys(source, name))
 
 
-class _time_limit:
-    """Stops a statement of `source` after `seconds`."""
-
-    def __init__(self, source: sqlite3.Connection, seconds: float | None) -> None:
-        self.source, self.seconds = source, seconds
-
-    def __enter__(self) -> None:
-        if self.seconds is not None:
-            deadline = time.monotonic() + self.seconds
-            self.source.set_progress_handler(lambda: time.monotonic() > deadline, 10_000)
-
-    def __exit__(self, *_: object) -> None:
-        self.source.set_progress_handler(None, 0)
+@contextmanager
+def _time_limit(source: sqlite3.Connection, seconds: float | None) -> Iterator[None]:
+    """Stop a statement of `source` after `seconds`, with an OperationalError."""
+    deadline = time.monotonic() + (seconds or 0)
+    if seconds is not None:
+        source.set_progress_handler(lambda: time.monotonic() > deadline, 10_000)
+    try:
+        yield
+    finally:
+        source.set_progress_handler(None, 0)
 
 
 def _typed_columns(source: sqlite3.Connection, table: str) -> tuple[list[SourceColumn], list[str]]:

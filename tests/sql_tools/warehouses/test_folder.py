@@ -72,6 +72,16 @@ def test_another_encoding_is_read_with_a_note(folder, opened):
     assert "t.csv is not UTF-8" in warehouse.notes[0]
 
 
+def test_utf_16_is_read(folder, opened):
+    assert rows(opened(folder({"t.csv": "city,n\nZürich,1\n".encode("utf-16")})), "FROM t") == (("Zürich", 1),)
+
+
+def test_a_heading_above_the_table_is_skipped_with_a_note(folder, opened):
+    warehouse = opened(folder({"t.csv": "Sales of 2020\n\nshop,amount\n1,2.5\n2,3.5\n3,4.5\n"}))
+    assert [column.name for column in warehouse.tables()[0].columns] == ["shop", "amount"]
+    assert "lines of t.csv" in warehouse.notes[0]
+
+
 def test_a_single_file_is_a_warehouse_too(folder, opened):
     assert rows(opened(folder({"t.csv": "a\n1\n"}) / "t.csv"), "SELECT a FROM t") == ((1,),)
 
@@ -94,6 +104,9 @@ def test_a_folder_without_data_is_refused(folder, opened, files):
         {"good.csv": "a\n1\n", "bad.csv": ""},
         {"good.csv": "a\n1\n", "bad.parquet": "this is text"},
         {"good.csv": "a\n1\n", "bad.parquet": b""},
+        {"good.csv": "a\n1\n", "bad.csv": "a,b,c\n" + "1,2,3\n" * 50 + "1,2\n" + "1,2,3,4,5\n" * 3},
+        {"good.csv": "a\n1\n", "bad.csv": "a,b,c\n1,2,3\n1,2\n1,2,3,4,5\n"},
+        {"good.csv": "a\n1\n", "bad.csv": bytes(range(256)) * 50},
         {"good.csv": "a\n1\n", "bad.csv.gz": b"\x1f\x8b broken"},
         {"good.csv": "a\n1\n", "bad.csv.gz": "plain text, not gzip"},
     ],
