@@ -66,6 +66,10 @@ def build_once(final: Path, fill: Fill) -> Path:
         (scratch / final.name).replace(final)
     except (OSError, duckdb.IOException) as error:
         raise _no_cache(final, error) from error
+    except duckdb.Error as error:
+        raise WarehouseError(
+            f"The data can't be loaded: {str(error).splitlines()[0]}", "Report this with the file it happened on."
+        ) from error
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     return final

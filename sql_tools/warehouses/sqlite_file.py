@@ -92,7 +92,7 @@ def _load_relation(connection: duckdb.DuckDBPyConnection, source: sqlite3.Connec
         with _time_limit(source, MAX_VIEW_SECONDS if kind == "view" else None):
             columns, notes = _typed_columns(source, name)
             _copy_rows(connection, source, name, columns)
-    except (sqlite3.OperationalError, duckdb.Error) as error:
+    except (sqlite3.OperationalError, duckdb.ProgrammingError) as error:
         if isinstance(error, sqlite3.OperationalError) and kind == "table" and "no such module" not in str(error):
             raise
         with suppress(duckdb.Error):  # an empty name can't even be dropped
