@@ -70,7 +70,7 @@ def _open(settings: Settings, report: Report) -> Desk:
     report("Reading its tables", "", None)
     tables = warehouse.tables()
     report("Getting the model", settings.model, None)
-    model = open_model(settings, on_progress=on_progress)
+    model = open_model(settings, warehouse=warehouse, on_progress=on_progress)
     return Desk(settings, warehouse, model, tables)
 
 

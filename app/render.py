@@ -21,6 +21,7 @@ STAGES = {
     "execute": "Running the query",
     "answer": "Reading the result",
 }
+AXIS_COLOURS = {"light": "#47525d", "dark": "#b8c2cc"}
 NOTICEABLE_SECONDS = 0.1
 ROW_PIXELS = 35
 CHECKS = {True: ":green[:material/check_circle:]", False: ":red[:material/cancel:]"}
@@ -70,21 +71,33 @@ def _render_result(answer: Answer, key: str) -> None:
     else:
         st.markdown(plain(answer.message))
     if isinstance(chart, Plot):
-        st.vega_lite_chart(spec=chart.spec, width="stretch", alt=chart.summary, key=f"chart-{key}")
+        spec = {**chart.spec, "config": _axis_config()}
+        st.vega_lite_chart(spec=spec, width="stretch", alt=chart.summary, key=f"chart-{key}")
     if answer.rows and not isinstance(chart, BigNumber):
         _render_table(answer, key, max_rows_high=7 if chart else 12)
         _render_download(answer, key)
 
 
+def _axis_config() -> dict[str, Any]:
+    """Axis text dark or light enough to read; Streamlit's own grey has a contrast of 3.7."""
+    colour = AXIS_COLOURS.get(str(st.context.theme.type))
+    return {"axis": {"labelColor": colour, "titleColor": colour}} if colour else {}
+
+
 def _render_table(answer: Answer, key: str, max_rows_high: int) -> None:
     """Amounts with thousands marks; keys and years as they are. Longer tables scroll inside."""
     frame = to_frame(answer.columns, answer.rows)
-    roles = [classify(name, tuple(row[i] for row in answer.rows)).role for i, name in enumerate(frame.columns)]
-    amounts = [name for name, role in zip(frame.columns, roles, strict=True) if role == "number"]
+    series = [classify(name, tuple(row[i] for row in answer.rows)) for i, name in enumerate(frame.columns)]
+    amounts = [one.name for one in series if one.role == "number" and _is_short(one.values)]
     formats = {name: st.column_config.NumberColumn(format="localized") for name in amounts}
     height: int | Literal["content"] = "content" if len(frame) <= max_rows_high else ROW_PIXELS * (max_rows_high + 1)
     table, alt = f"table-{key}", "The rows of the answer"
     st.dataframe(frame, height=height, hide_index=True, column_config=formats, key=table, alt=alt)
+
+
+def _is_short(values: Sequence[Any]) -> bool:
+    """Whether three decimals, all that the localized format shows, lose nothing."""
+    return all(value is None or value == round(value, 3) for value in values)
 
 
 def _render_download(answer: Answer, key: str) -> None:

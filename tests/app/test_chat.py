@@ -86,7 +86,7 @@ def test_stages_are_steps(settings: Settings, monkeypatch: pytest.MonkeyPatch) -
 
 def test_opening_gives_warehouse_and_model(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(chat, "open_warehouse", lambda target, settings, on_progress: NoTables())
-    monkeypatch.setattr(chat, "open_model", lambda settings, on_progress: MODEL)
+    monkeypatch.setattr(chat, "open_model", lambda settings, **kwargs: MODEL)
     job = start_opening(settings)
     job.wait(PATIENCE_SECONDS)
     assert isinstance(job.outcome, Desk)

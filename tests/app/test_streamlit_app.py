@@ -62,7 +62,7 @@ def ask(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[FakeAsk]:
     monkeypatch.setenv("ARCTIC_COPILOT_CACHE_DIR", str(tmp_path))
     monkeypatch.setattr(chat, "ask", fake)
     monkeypatch.setattr(chat, "open_warehouse", lambda target, settings, on_progress: OrdersWarehouse())
-    monkeypatch.setattr(chat, "open_model", lambda settings, on_progress: FakeListChatModel(responses=[""]))
+    monkeypatch.setattr(chat, "open_model", lambda settings, **kwargs: FakeListChatModel(responses=[""]))
     st.cache_resource.clear()
     yield fake
     fake.gate.set()
@@ -202,14 +202,14 @@ def test_the_sidebar_names_what_is_in_use_and_its_tables(ask: FakeAsk) -> None:
 def test_a_model_that_does_not_start_is_told_and_can_be_tried_again(
     ask: FakeAsk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(settings: Any, on_progress: Any) -> None:
+    def refuse(settings: Any, **kwargs: Any) -> None:
         raise ModelError("No network, and no weights.", "Connect once.")
 
     monkeypatch.setattr(chat, "open_model", refuse)
     page = AppTest.from_file(str(PAGE), default_timeout=20).run()
     settle(page, lambda: bool(page.error))
     assert "No network, and no weights." in text_of(page)
-    monkeypatch.setattr(chat, "open_model", lambda settings, on_progress: FakeListChatModel(responses=[""]))
+    monkeypatch.setattr(chat, "open_model", lambda settings, **kwargs: FakeListChatModel(responses=[""]))
     click(page, "Try again")
     settle(page, lambda: bool(page.selectbox))
 
@@ -217,7 +217,7 @@ def test_a_model_that_does_not_start_is_told_and_can_be_tried_again(
 def test_a_question_asked_while_opening_is_not_lost(ask: FakeAsk, monkeypatch: pytest.MonkeyPatch) -> None:
     gate = threading.Event()
 
-    def slow(settings: Any, on_progress: Any) -> FakeListChatModel:
+    def slow(settings: Any, *, on_progress: Any, **kwargs: Any) -> FakeListChatModel:
         on_progress("150 of 1,000 MB", 0.15)
         gate.wait(10)
         return FakeListChatModel(responses=[""])
