@@ -7,13 +7,13 @@ Snowflake account. Rows come from `tpchgen-cli`, a binary that pip puts beside t
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
 
 from sql_tools.errors import WarehouseError
 from sql_tools.settings import Settings
+from sql_tools.warehouses import OnProgress
 from sql_tools.warehouses.load import build_once
 
 VERSION = "1"  # raise it when the same scale would give another file
@@ -24,9 +24,7 @@ SCHEMA_FILE = Path(__file__).parent.parent / "data" / "demo.sql"
 MAX_SECONDS = 600.0
 
 
-def demo_path(
-    settings: Settings, on_progress: Callable[[str, float], None] | None = None, *, scale_factor: float = SCALE_FACTOR
-) -> Path:
+def demo_path(settings: Settings, on_progress: OnProgress | None = None, *, scale_factor: float = SCALE_FACTOR) -> Path:
     """The demo's DuckDB file in the cache, built on first use in a few seconds; WarehouseError if that fails.
 
     `scale_factor` is at least 0.01: below, TPC-H has too few suppliers for its own keys to hold.

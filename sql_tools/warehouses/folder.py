@@ -2,12 +2,13 @@
 
 import codecs
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import duckdb
 
 from sql_tools.errors import WarehouseError
+from sql_tools.warehouses import OnProgress
 from sql_tools.warehouses.metadata import create_metadata, write_note
 from sql_tools.warehouses.names import quote
 
@@ -39,7 +40,7 @@ def load_files(
     files: Sequence[Path],
     *,
     scratch: Path,
-    on_progress: Callable[[str, float], None],
+    on_progress: OnProgress,
 ) -> None:
     """One table a file; WarehouseError names the file that fails."""
     create_metadata(connection)

@@ -14,7 +14,7 @@ import duckdb
 
 from sql_tools.errors import WarehouseError
 from sql_tools.settings import Settings
-from sql_tools.warehouses import folder, sqlite_file
+from sql_tools.warehouses import OnProgress, folder, sqlite_file
 from sql_tools.warehouses.leftovers import remove_leftovers
 
 VERSION = 1  # raise it when the same files would load differently
@@ -22,7 +22,6 @@ SCRATCH_PREFIX = ".building-"
 SQLITE_MAGIC = b"SQLite format 3\x00"
 SQLITE_SUFFIXES = (".sqlite", ".sqlite3", ".db", ".db3", ".s3db")
 
-OnProgress = Callable[[str, float], None]  # what is being done, and the fraction done
 Fill = Callable[[duckdb.DuckDBPyConnection, Path], None]  # an empty database, and a scratch folder
 
 

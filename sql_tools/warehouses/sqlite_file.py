@@ -8,7 +8,7 @@ becomes NULL. Views are copied as their rows. SQLite does not enforce keys, so t
 
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +20,7 @@ import pyarrow as pa  # type: ignore[import-untyped]
 
 from sql_tools.errors import WarehouseError
 from sql_tools.models import ForeignKey
+from sql_tools.warehouses import OnProgress
 from sql_tools.warehouses.metadata import create_metadata, write_keys, write_note
 from sql_tools.warehouses.names import quote
 
@@ -41,9 +42,7 @@ class SourceColumn:
     reader: str = ""
 
 
-def load_sqlite(
-    connection: duckdb.DuckDBPyConnection, path: Path, *, on_progress: Callable[[str, float], None]
-) -> None:
+def load_sqlite(connection: duckdb.DuckDBPyConnection, path: Path, *, on_progress: OnProgress) -> None:
     """Copy every table and view of the SQLite file at `path`; WarehouseError if it can't be read or holds none."""
     create_metadata(connection)
     try:
