@@ -25,8 +25,8 @@ def open_model(
 ) -> BaseChatModel:
     """The model `settings.model` names: `local`, `local-small`, a GGUF file, or a URL.
 
-    An embedded model that is given the warehouse reads its schema now: half a minute for a middling one, the first time;
-    later starts take it from disk. Raises ModelError or SettingsError, saying what to do.
+    An embedded model that is given the warehouse reads its schema now: half a minute for a middling one the first time,
+    from disk later on. Raises ModelError or SettingsError, saying what to do.
     """
     if is_url(settings.model):
         return create_model(settings)

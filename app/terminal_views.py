@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from model_service.llama_client import LocalModel
     from sql_tools.copilot import CheckReport
     from sql_tools.eval_report import EvalReport
-    from sql_tools.models import Answer, Check, ResultColumn, Table
+    from sql_tools.models import Answer, ResultColumn, Table
 
 Parts = Iterator[RenderableType]
 
@@ -43,17 +43,18 @@ def title(words: str, terminal: Terminal) -> Parts:
 
 
 def answer(answer: Answer, terminal: Terminal) -> Parts:
-    """Question, SQL, rows, checks and the sentence that answers it."""
+    """Question, SQL, rows, the sentence that answers it, and the checks."""
     yield Text(shown(answer.question, max_chars=MAX_WORDS_CHARS), style="bold")
     if answer.sql:
         yield _indented(_sql(answer.sql))
     if answer.columns:
         yield from _rows(answer, terminal)
-    for check in answer.checks:
-        yield _check(check, terminal)
     verdict = Text(f"{VERDICTS[answer.status]}: " if answer.status in VERDICTS else "", style="bold yellow")
-    yield verdict.append(shown(answer.message, max_chars=MAX_WORDS_CHARS), style="default")
-    yield Text(_cost(answer), style="dim")
+    yield verdict.append(shown(answer.message, max_chars=MAX_WORDS_CHARS), style="bold default")
+    for check in answer.checks:
+        yield _marked(check.passed, check.name, check.detail, terminal)
+    if answer.timings:
+        yield Text(_cost(answer), style="dim")
 
 
 def check_report(report: CheckReport, terminal: Terminal) -> Parts:
@@ -151,15 +152,11 @@ def _columns(table: Table) -> Grid:
     return grid
 
 
-def _check(check: Check, terminal: Terminal) -> Text:
-    return _marked(check.passed, check.name, check.detail, terminal)
-
-
 def _marked(passed: bool | None, name: str, detail: str, terminal: Terminal) -> Text:
     """One line with a tick, a cross, or a dash for what does not matter."""
     style = "yellow" if passed is None else "green" if passed else "bold red"
     line = Text(f"{_tick(passed, terminal)} {shown(name)}", style=style)
-    return line.append(f"  {shown(detail, max_chars=MAX_WORDS_CHARS)}" if detail else "", style="not bold default")
+    return line.append(f"  {shown(detail, max_chars=MAX_WORDS_CHARS)}" if detail else "", style="not bold dim default")
 
 
 def _tick(passed: bool | None, terminal: Terminal) -> str:
@@ -176,10 +173,12 @@ def _cost(answer: Answer) -> str:
     return f"{sum(answer.timings.values()):.1f} s, {shown(answer.model)}{drafts}"
 
 
-def _sql(sql: str) -> Syntax:
+def _sql(sql: str) -> Text:
     lines = (safe(line.replace("\t", "    ")) for line in sql.split("\n"))
-    return Syntax("\n".join(lines), "sql", theme="ansi_dark", background_color="default", word_wrap=True)
+    text = Syntax("", "sql", theme="ansi_dark").highlight("\n".join(lines))
+    text.rstrip()
+    return text
 
 
 def _indented(content: RenderableType) -> Padding:
-    return Padding(content, (0, 0, 0, 2))
+    return Padding(content, (0, 0, 0, 2), expand=False)

@@ -1,0 +1,78 @@
+import io
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from app import terminal_views
+from app.terminal import Terminal
+from sql_tools.models import Answer, Check, ResultColumn
+
+
+@pytest.fixture
+def terminal() -> Terminal:
+    return Terminal()
+
+
+def shown(answer: Answer, terminal: Terminal, *, width: int = 80, encoding: str = "utf-8") -> str:
+    stream = io.TextIOWrapper(io.BytesIO(), encoding=encoding, errors="replace")
+    terminal.out = Console(file=stream, width=width, highlight=False)
+    terminal.show(terminal_views.answer(answer, terminal))
+    stream.flush()
+    return stream.buffer.getvalue().decode(encoding)  # type: ignore[attr-defined]
+
+
+def answered(*rows: tuple[Any, ...], columns: int = 1, **more: Any) -> Answer:
+    names = tuple(ResultColumn(name=f"column {i}", type="X") for i in range(columns))
+    return Answer(status="answered", question="q", columns=names, rows=rows, row_count=len(rows), **more)
+
+
+def test_twenty_rows_are_shown_and_the_others_counted(terminal: Terminal) -> None:
+    text = shown(answered(*((f"row-{i}",) for i in range(25))), terminal)
+    assert text.count("row-") == 20
+    assert "5 more rows" in text
+
+
+def test_a_cut_result_says_so(terminal: Terminal) -> None:
+    assert "cut at 2 rows" in shown(answered((1,), (2,), truncated=True), terminal)
+
+
+def test_markup_and_control_characters_of_others_do_nothing(terminal: Terminal) -> None:
+    text = shown(answered(("[red]a[/red]\x1b[2J\x07\u202e",), sql="SELECT '\x1b[2J[b]'"), terminal)
+    assert "[red]a[/red]" in text
+    assert "[b]" in text
+    assert not {"\x1b", "\x07", "\u202e"} & set(text)
+
+
+@pytest.mark.parametrize("width", [20, 40, 80])
+def test_lines_fit_the_terminal(terminal: Terminal, width: int) -> None:
+    answer = answered(("x" * 150, Decimal("1234567.89"), "日本語" * 20), columns=3, message="word " * 30)
+    assert max(len(line) for line in shown(answer, terminal, width=width).splitlines()) <= width
+
+
+def test_many_columns_are_shown_one_below_the_other(terminal: Terminal) -> None:
+    text = shown(answered(tuple(range(30)), columns=30), terminal)
+    assert "row 1" in text
+    assert "column 29" in text
+
+
+def test_failed_checks_and_null_are_told_apart_without_colour(terminal: Terminal) -> None:
+    checks = (Check(name="good", passed=True), Check(name="bad", passed=False, detail="why"))
+    text = shown(answered((None,), ("null and void",), checks=checks), terminal)
+    assert "✓ good" in text
+    assert "✗ bad  why" in text
+
+
+def test_a_terminal_without_unicode_gets_plain_letters(terminal: Terminal) -> None:
+    text = shown(answered(("é",), checks=(Check(name="good", passed=True),)), terminal, encoding="ascii")
+    assert "ok good" in text
+    assert "+---" in text
+
+
+@pytest.mark.parametrize(
+    ("status", "word"),
+    [("refused", "Refused"), ("abstained", "Declined"), ("clarify", "A question back"), ("failed", "Failed")],
+)
+def test_what_is_no_answer_says_what_it_is(terminal: Terminal, status: Any, word: str) -> None:
+    assert f"{word}: Because." in shown(Answer(status=status, question="q", message="Because."), terminal)
