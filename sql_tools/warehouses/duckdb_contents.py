@@ -17,7 +17,7 @@ from sql_tools.models import Column, Table
 from sql_tools.warehouses.interruptible import interruptible
 from sql_tools.warehouses.names import quote, quote_path
 
-MAX_VALUES = 30
+MAX_VALUES = 1000
 MAX_VALUE_CHARS = 80
 MAX_SAMPLES = 3
 SAMPLE_CELLS = 200_000
