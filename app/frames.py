@@ -48,6 +48,27 @@ def unique_names(names: Sequence[str]) -> list[str]:
     return unique
 
 
+def number_format(values: Sequence[Any]) -> str | None:
+    """A printf format with thousands marks that loses nothing an analyst reads; None where there is none.
+
+    Decimals keep their scale; floats get four places, unless some are so small that four would hide them.
+
+    >>> number_format([1500, None]), number_format([Decimal("2.50")]), number_format([0.00045])
+    ('%,d', '%,.2f', None)
+    """
+    numbers = [value for value in values if value is not None]
+    if any(isinstance(value, float) and 0 < abs(value) < 0.01 for value in numbers):
+        return None
+    places = max((_places(value) for value in numbers), default=0)
+    return f"%,.{places}f" if places else "%,d"
+
+
+def _places(number: Any) -> int:
+    if isinstance(number, Decimal):
+        return max(0, -int(number.as_tuple().exponent)) if number.is_finite() else 0
+    return 4 if isinstance(number, float) and not number.is_integer() else 0
+
+
 def _column(values: list[Any]) -> "pd.Series[Any]":
     kinds = {type(value) for value in values if value is not None}
     if len(kinds) > 1 or not all(_fits(value) for value in values):

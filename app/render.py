@@ -9,7 +9,7 @@ from app.background import Job
 from app.charts import BigNumber, Plot, natural_chart
 from app.chat import Trouble
 from app.column_roles import classify
-from app.frames import csv_bytes, to_frame
+from app.frames import csv_bytes, number_format, to_frame
 from app.plain import plain
 from sql_tools.models import Answer, Attempt, Check
 
@@ -88,16 +88,11 @@ def _render_table(answer: Answer, key: str, max_rows_high: int) -> None:
     """Amounts with thousands marks; keys and years as they are. Longer tables scroll inside."""
     frame = to_frame(answer.columns, answer.rows)
     series = [classify(name, tuple(row[i] for row in answer.rows)) for i, name in enumerate(frame.columns)]
-    amounts = [one.name for one in series if one.role == "number" and _is_short(one.values)]
-    formats = {name: st.column_config.NumberColumn(format="localized") for name in amounts}
+    amounts = {one.name: number_format(one.values) for one in series if one.role == "number"}
+    formats = {name: st.column_config.NumberColumn(format=form) for name, form in amounts.items() if form}
     height: int | Literal["content"] = "content" if len(frame) <= max_rows_high else ROW_PIXELS * (max_rows_high + 1)
     table, alt = f"table-{key}", "The rows of the answer"
     st.dataframe(frame, height=height, hide_index=True, column_config=formats, key=table, alt=alt)
-
-
-def _is_short(values: Sequence[Any]) -> bool:
-    """Whether three decimals, all that the localized format shows, lose nothing."""
-    return all(value is None or value == round(value, 3) for value in values)
 
 
 def _render_download(answer: Answer, key: str) -> None:

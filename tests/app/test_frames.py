@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow
 import pytest
 
-from app.frames import csv_bytes, to_frame
+from app.frames import csv_bytes, number_format, to_frame
 from sql_tools.models import ResultColumn
 
 
@@ -52,3 +52,20 @@ def test_no_rows_keep_their_columns() -> None:
 def test_csv_is_exact_and_quotes_what_needs_it() -> None:
     text = csv_bytes(columns("name", "total"), [('say "hi", Zoë', Decimal("1.50")), (None, 2)]).decode("utf-8-sig")
     assert text.splitlines() == ["name,total", '"say ""hi"", Zoë",1.50', ",2"]
+
+
+@pytest.mark.parametrize(
+    ("values", "form"),
+    [
+        ([1500, None, -3], "%,d"),
+        ([Decimal("1234.50"), Decimal("2.00")], "%,.2f"),
+        ([Decimal(10**37)], "%,d"),
+        ([1234.5678, 3.0], "%,.4f"),
+        ([2.0, 3.0], "%,d"),
+        ([0.00045, 3.0], None),
+        ([float("nan"), float("inf")], "%,.4f"),
+    ],
+    ids=str,
+)
+def test_thousands_marks_never_cost_decimals(values: list[Any], form: str | None) -> None:
+    assert number_format(values) == form

@@ -53,13 +53,6 @@ def test_one_value_is_a_big_number_without_a_table() -> None:
     assert not shown.dataframe
 
 
-@pytest.mark.parametrize(("value", "marked"), [(Decimal("1234.50"), True), (0.00045, False), (float("nan"), False)])
-def test_thousands_marks_never_cost_decimals(value: Any, marked: bool) -> None:
-    columns = (ResultColumn(name="a", type=""), ResultColumn(name="b", type=""))
-    shown = show("answered", columns=columns, rows=((value, "x"),), row_count=1)
-    assert ("localized" in shown.dataframe[0].proto.columns) == marked
-
-
 def test_no_rows_is_said_without_an_empty_table() -> None:
     shown = show("answered", message="No rows match.", columns=ROWS["columns"])
     assert "No rows match." in text_of(shown)
