@@ -4,6 +4,7 @@ import pytest
 
 from sql_tools.errors import WarehouseError
 from sql_tools.models import ForeignKey
+from sql_tools.warehouses.duckdb_contents import MAX_VALUES
 
 ODD_NAMES = ("order", "two words", 'with "quotes"', "semi;colon", "日本", "Größe", "SELECT", "it's")
 
@@ -71,15 +72,15 @@ def test_many_values_are_sampled(duckdb_file, opened, word):
     assert 1 <= len(table.columns[0].samples) <= 3
 
 
-def test_thirty_values_are_few_and_thirty_one_are_many(duckdb_file, opened):
+def test_as_many_values_as_allowed_are_few_and_one_more_are_many(duckdb_file, opened):
     warehouse = opened(
         duckdb_file(
-            "CREATE TABLE few AS SELECT 'v' || range AS v FROM range(30)",
-            "CREATE TABLE many AS SELECT 'v' || range AS v FROM range(31)",
+            f"CREATE TABLE few AS SELECT 'v' || range AS v FROM range({MAX_VALUES})",
+            f"CREATE TABLE many AS SELECT 'v' || range AS v FROM range({MAX_VALUES + 1})",
         )
     )
     tables = by_name(warehouse)
-    assert len(tables["few"].columns[0].values) == 30
+    assert len(tables["few"].columns[0].values) == MAX_VALUES
     assert (tables["many"].columns[0].values, tables["many"].columns[0].samples) == ((), ("v0", "v1", "v2"))
 
 
