@@ -36,7 +36,7 @@ if ! is_new_enough "$venv/bin/python" || ! "$venv/bin/python" -m pip --version >
     "$python" -m venv --clear "$venv"
 fi
 echo "Installing the packages into $venv (a few minutes the first time)"
-if ! "$venv/bin/python" -m pip install --disable-pip-version-check --quiet --progress-bar on -e '.[dev]'; then
+if ! "$venv/bin/python" -m pip install --disable-pip-version-check -e '.[dev]'; then
     echo "The packages could not be installed; pip's words are above. Run the same make again to go on." >&2
     exit 1
 fi
