@@ -23,7 +23,7 @@ from typing import Any
 
 from model_service import weights as weights_file
 from model_service.cores import usable_cores
-from model_service.errors import LoadError, PortInUseError, ServerError
+from model_service.errors import LoadError, NoSpaceError, PortInUseError, ServerError
 from model_service.llama_client import LocalModel
 
 WORKER = Path(__file__).with_name("llama_worker.py")
@@ -46,9 +46,9 @@ def ensure_running(weights: Path, cache_dir: Path, on_message: Callable[[str], N
     from huggingface_hub.utils import WeakFileLock  # type: ignore[attr-defined]
 
     lease = _lease(weights, cache_dir)
+    _make_folders(cache_dir)
     if running := _running(lease):
         return running
-    lease.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with WeakFileLock(lease.with_suffix(".lock")):  # two terminals at once start one server
         if running := _running(lease):
             return running
@@ -118,12 +118,22 @@ def _launch(
         _require_free(port)
     config = _config(weights, cache_dir, port) | {"lease": str(lease)}
     config |= {"idle_seconds": idle_seconds, "parent_pid": parent_pid}
-    for folder in (lease.parent, Path(config["prefix_dir"])):
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    _make_folders(cache_dir)
     lease.unlink(missing_ok=True)
     log = lease.with_suffix(".log")
     process = _spawn(config, log)
     return _Launched(_wait_until_ready(process, lease, log), process, log)
+
+
+def _make_folders(cache_dir: Path) -> None:
+    """For leases and saved prefixes: nobody else's to read."""
+    try:
+        for name in ("server", "prefix"):
+            (cache_dir.expanduser() / name).mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise NoSpaceError(
+            f"Cannot write to {cache_dir}: {error.strerror}.", "Set ARCTIC_COPILOT_CACHE_DIR to a folder of yours."
+        ) from error
 
 
 def _config(weights: Path, cache_dir: Path, port: int) -> dict[str, Any]:

@@ -7,6 +7,7 @@ lives in a staging folder beside the cache file, so a killed run goes on where i
 given, in one rename, to a verified file. A small sidecar (size, mtime, hash) spares later starts the hashing.
 """
 
+import contextlib
 import hashlib
 import json
 import os
@@ -123,10 +124,14 @@ def verify(path: Path, model: NamedModel) -> None:
 def identity(path: Path) -> str:
     """A name for the file's content: the SHA-256 of verified weights, else a hash of path, size and mtime."""
     try:
-        return str(json.loads(_sidecar(path).read_text())["sha256"])
-    except (OSError, ValueError, KeyError):
         stat = path.stat()
-        return hashlib.sha256(f"{path.resolve()}|{stat.st_size}|{stat.st_mtime_ns}".encode()).hexdigest()
+    except OSError as error:
+        raise UnknownModelError(f"Cannot read {path}: {error.strerror}.", "Check the model's name or path.") from error
+    with contextlib.suppress(OSError, ValueError):
+        seal = json.loads(_sidecar(path).read_text())
+        if (seal["size"], seal["mtime_ns"]) == (stat.st_size, stat.st_mtime_ns):
+            return str(seal["sha256"])
+    return hashlib.sha256(f"{path.resolve()}|{stat.st_size}|{stat.st_mtime_ns}".encode()).hexdigest()
 
 
 def cached_path(model: NamedModel, cache_dir: Path) -> Path:

