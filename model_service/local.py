@@ -22,9 +22,9 @@ from pathlib import Path
 from typing import Any
 
 from model_service import weights as weights_file
-from model_service.cores import usable_cores
 from model_service.errors import LoadError, NoSpaceError, PortInUseError, ServerError
 from model_service.llama_client import LocalModel
+from model_service.machine import available_bytes, usable_cores
 
 WORKER = Path(__file__).with_name("llama_worker.py")
 SETTINGS_VERSION = (
@@ -33,7 +33,9 @@ SETTINGS_VERSION = (
 IDLE_SECONDS = 15 * 60.0
 READY_SECONDS = 180.0
 ANSWER_SECONDS = 10.0  # a server that takes longer to say it is there counts as gone
-CONTEXT_TOKENS = 32_768  # shared by all slots; 28 KB a token with the 1.5B model
+CONTEXT_TOKENS = 32_768  # shared by all slots; 28 KB a token with the 1.5B model, 0.9 GB in all
+SMALL_CONTEXT_TOKENS = 16_384  # where less than this much memory is free beyond the weights
+ROOMY_BYTES = 4 * 1024**3
 PARALLEL = 16  # slots; `n` of one request may be as large. Idle slots cost nothing
 CACHE_RAM_MIB = 1024
 THREADS_WAIT = (
@@ -148,11 +150,16 @@ def _config(weights: Path, cache_dir: Path, port: int) -> dict[str, Any]:
         "port": port,
         "api_key": secrets.token_urlsafe(32),
         "prefix_dir": str(cache_dir.expanduser().resolve() / "prefix"),
-        "n_ctx": CONTEXT_TOKENS,
+        "n_ctx": _context_tokens(weights.stat().st_size),
         "n_parallel": PARALLEL,
         "n_threads": usable_cores(),
         "cache_ram_mib": CACHE_RAM_MIB,
     }
+
+
+def _context_tokens(weights_bytes: int) -> int:
+    free = available_bytes()
+    return CONTEXT_TOKENS if free is None or free - weights_bytes > ROOMY_BYTES else SMALL_CONTEXT_TOKENS
 
 
 def _spawn(config: dict[str, Any], log: Path) -> subprocess.Popen[bytes]:

@@ -83,6 +83,14 @@ def test_a_lease_that_leads_nowhere_is_removed(tmp_path: Path) -> None:
         assert not lease.exists()
 
 
+@pytest.mark.parametrize(("free_gib", "tokens"), [(None, 32_768), (16, 32_768), (5, 16_384)])
+def test_little_memory_means_a_smaller_context(
+    monkeypatch: pytest.MonkeyPatch, free_gib: int | None, tokens: int
+) -> None:
+    monkeypatch.setattr(local, "available_bytes", lambda: free_gib and free_gib * 1024**3)
+    assert local._context_tokens(1024**3) == tokens
+
+
 def test_the_key_is_not_shown_by_repr(tmp_path: Path) -> None:
     model = LocalModel("http://127.0.0.1:9/v1", "secret-key", "m", 1, "w", "v", tmp_path / "l.json")
     assert "secret" not in repr(model)
