@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from rich import box
 from rich.console import RenderableType
 from rich.padding import Padding
 from rich.rule import Rule
@@ -17,7 +16,8 @@ from rich.syntax import Syntax
 from rich.table import Table as Grid
 from rich.text import Text
 
-from app.cells import cell, is_number, safe, shown
+from app.cells import safe, shown
+from app.rows_view import rows_view
 
 if TYPE_CHECKING:
     from app.doctor import Finding
@@ -25,13 +25,10 @@ if TYPE_CHECKING:
     from model_service.llama_client import LocalModel
     from sql_tools.copilot import CheckReport
     from sql_tools.eval_report import EvalReport
-    from sql_tools.models import Answer, ResultColumn, Table
+    from sql_tools.models import Answer, Check, Table
 
 Parts = Iterator[RenderableType]
 
-MAX_ROWS = 20
-MAX_RECORDS = 5
-CELL_WIDTH = 7  # with less room a column, a table is unreadable: rows are then shown one below the other
 MAX_WORDS_CHARS = 2000
 VERDICTS = {"clarify": "A question back", "abstained": "Declined", "refused": "Refused", "failed": "Failed"}
 
@@ -42,17 +39,16 @@ def title(words: str, terminal: Terminal) -> Parts:
     yield Rule(Text(words, style="dim"), align="left", style="dim", characters="─" if terminal.has_unicode else "-")
 
 
-def answer(answer: Answer, terminal: Terminal) -> Parts:
-    """Question, SQL, rows, the sentence that answers it, and the checks."""
+def answer(answer: Answer, terminal: Terminal, *, brief: bool = False) -> Parts:
+    """Question, SQL, rows, the sentence that answers it, and the checks; if `brief`, those that passed by name only."""
     yield Text(shown(answer.question, max_chars=MAX_WORDS_CHARS), style="bold")
     if answer.sql:
         yield _indented(_sql(answer.sql))
     if answer.columns:
-        yield from _rows(answer, terminal)
+        yield from rows_view(answer, terminal)
     verdict = Text(f"{VERDICTS[answer.status]}: " if answer.status in VERDICTS else "", style="bold yellow")
     yield verdict.append(shown(answer.message, max_chars=MAX_WORDS_CHARS), style="bold default")
-    for check in answer.checks:
-        yield _marked(check.passed, check.name, check.detail, terminal)
+    yield from _checks(answer.checks, terminal, brief=brief)
     if answer.timings:
         yield Text(_cost(answer), style="dim")
 
@@ -112,34 +108,14 @@ def server(running: LocalModel) -> Parts:
     yield Text(f"arctic-copilot ask --model '{running.url}#{running.model}' \"How many orders are there?\"")
 
 
-def _rows(answer: Answer, terminal: Terminal) -> Parts:
-    wide = len(answer.columns) * CELL_WIDTH > terminal.width
-    few = answer.rows[: MAX_RECORDS if wide else MAX_ROWS]
-    yield _records(answer.columns, few) if wide else _grid(answer.columns, few, terminal)
-    if len(answer.rows) > len(few):
-        yield Text(f"… {len(answer.rows) - len(few):,} more rows", style="dim")
-    if answer.truncated:
-        yield Text(f"The result was cut at {len(answer.rows):,} rows.", style="dim")
-
-
-def _grid(columns: Sequence[ResultColumn], rows: Sequence[Sequence[Any]], terminal: Terminal) -> Grid:
-    grid = Grid(box=box.SIMPLE_HEAD if terminal.has_unicode else box.ASCII2, header_style="bold", pad_edge=False)
-    for at, column in enumerate(columns):
-        numeric = bool(rows) and all(is_number(row[at]) for row in rows)
-        grid.add_column(Text(shown(column.name)), justify="right" if numeric else "left", overflow="fold")
-    for row in rows:
-        grid.add_row(*(cell(value) for value in row))
-    return grid
-
-
-def _records(columns: Sequence[ResultColumn], rows: Sequence[Sequence[Any]]) -> Grid:
-    """Rows one below the other, a line for each column."""
-    grid = Grid(box=None, show_header=False, padding=(0, 1))
-    for number, row in enumerate(rows, start=1):
-        grid.add_row(Text(f"row {number}", style="bold"), "")
-        for column, value in zip(columns, row, strict=True):
-            grid.add_row(Text(shown(column.name), style="dim"), cell(value))
-    return grid
+def _checks(checks: Sequence[Check], terminal: Terminal, *, brief: bool) -> Parts:
+    passed = [check for check in checks if check.passed]
+    if brief and passed:
+        names = ", ".join(check.name.replace("_", " ") for check in passed)
+        yield _marked(True, f"{len(passed)} checks passed", names, terminal)
+    for check in checks:
+        if not (brief and check.passed):
+            yield _marked(check.passed, check.name.replace("_", " "), check.detail, terminal)
 
 
 def _columns(table: Table) -> Grid:

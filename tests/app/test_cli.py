@@ -89,7 +89,7 @@ def test_each_status_has_its_exit_code(
 def test_an_answer_shows_question_sql_rows_checks_and_message(shop: str, drafts: list[str]) -> None:
     drafts.append("SELECT count(*) AS n FROM sales")
     shown = run("ask", "How many [red]sales[/red]?").stdout
-    for part in ("How many [red]sales[/red]?", "SELECT", "n: 2.", "✓ engine_explain"):
+    for part in ("How many [red]sales[/red]?", "SELECT", "n: 2.", "✓ engine explain"):
         assert part in shown
 
 

@@ -76,3 +76,21 @@ def test_a_terminal_without_unicode_gets_plain_letters(terminal: Terminal) -> No
 )
 def test_what_is_no_answer_says_what_it_is(terminal: Terminal, status: Any, word: str) -> None:
     assert f"{word}: Because." in shown(Answer(status=status, question="q", message="Because."), terminal)
+
+
+def test_numbers_are_never_cut_and_long_text_is(terminal: Terminal) -> None:
+    text = shown(answered((12345678901234567890, "word " * 50), columns=2), terminal, width=60)
+    assert "12345678901234567890" in text
+    assert "…" in text
+    assert "word word" in text
+
+
+def test_brief_checks_name_those_that_passed_and_explain_the_others(terminal: Terminal) -> None:
+    checks = (Check(name="good_one", passed=True, detail="fine"), Check(name="bad", passed=False, detail="why"))
+    answer = Answer(status="failed", question="q", checks=checks)
+    terminal.out = Console(file=io.StringIO(), width=80)
+    terminal.show(terminal_views.answer(answer, terminal, brief=True))
+    text = terminal.out.file.getvalue()  # type: ignore[attr-defined]
+    assert "1 checks passed  good one" in text
+    assert "fine" not in text
+    assert "bad  why" in text
