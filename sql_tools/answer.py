@@ -38,6 +38,7 @@ def _value(cell: Any) -> str:
     if isinstance(cell, int):
         return f"{cell:,}"
     if isinstance(cell, (float, Decimal)):
-        return f"{cell:,.2f}".rstrip("0").rstrip(".") if abs(cell) >= 0.01 or cell == 0 else f"{cell:.4g}"
+        number = float(cell)
+        return f"{number:,.2f}".rstrip("0").rstrip(".") if abs(number) >= 0.01 or number == 0 else f"{number:.4g}"
     text = " ".join(str(cell).split())
     return text if len(text) <= MAX_VALUE_CHARS else text[: MAX_VALUE_CHARS - 1] + "…"

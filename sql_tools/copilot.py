@@ -21,9 +21,11 @@ from sql_tools.models import (
     Question,
     Record,
     Stage,
+    Status,
     ValidSQL,
 )
 from sql_tools.prompt import prompt, repair_prompt
+from sql_tools.refuse import refuse
 from sql_tools.retrieve import catalog_of, retrieve
 from sql_tools.settings import Settings
 from sql_tools.validate import validate
@@ -31,6 +33,7 @@ from sql_tools.vote import vote
 from sql_tools.warehouses import Warehouse
 
 VOTE_TEMPERATURE = 0.7
+REPAIR_CANDIDATES = 3  # asked greedily again, a small model repeats itself
 
 
 class Problem(Record):
@@ -106,8 +109,15 @@ class _Run:
         self.timings: dict[str, float] = {}
 
     def answer(self) -> Answer:
+        if refusal := refuse(self.question.text):
+            return self._finish("refused", message=refusal)
         with self._stage("retrieve"):
-            context = retrieve(self.question, self.warehouse, max_columns=self.settings.max_prompt_columns)
+            context = retrieve(
+                self.question,
+                self.warehouse,
+                max_columns=self.settings.max_prompt_columns,
+                max_examples=self.settings.examples,
+            )
         messages = prompt(self.question, context)
         for repair in range(self.settings.max_repairs + 1):
             with self._stage("repair" if repair else "generate", self._last_problem()):
@@ -115,7 +125,7 @@ class _Run:
                     messages,
                     self.model,
                     dialect=context.dialect,
-                    count=1 if repair else self.settings.candidates,
+                    count=REPAIR_CANDIDATES if repair else self.settings.candidates,
                     temperature=VOTE_TEMPERATURE,
                 )
             outcomes, refusal = self._try_all(drafts, context)
@@ -159,7 +169,7 @@ class _Run:
 
     def _finish(
         self,
-        status: str,
+        status: Status,
         *,
         message: str,
         valid: ValidSQL | None = None,
@@ -167,7 +177,7 @@ class _Run:
         checks: tuple[Check, ...] = (),
     ) -> Answer:
         return Answer(
-            status=status,  # type: ignore[arg-type]
+            status=status,
             question=self.question.text,
             sql=valid.text if valid else "",
             dialect=self.warehouse.dialect,

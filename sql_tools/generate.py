@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from typing import Any
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage
@@ -34,7 +35,7 @@ def sql_in(text: str) -> str:
 
 
 def _complete(messages: Sequence[BaseMessage], model: BaseChatModel, *, count: int, temperature: float) -> list[str]:
-    options = {"n": count, "temperature": temperature} if count > 1 else {}
+    options: dict[str, Any] = {"n": count, "temperature": temperature} if count > 1 else {}
     try:
         result = model.generate([list(messages)], **options)
     except CopilotError:

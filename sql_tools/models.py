@@ -79,12 +79,15 @@ class ValueMatch(Record):
 
 class Context(Record):
     """What the model and the checks may know for one question. `tables` are shown to the model; `catalog` is everything
-    the asker may read, against which names are bound; both in canonical order."""
+    the asker may read, against which names are bound; both in canonical order. `question` is empty where SQL is checked
+    that nobody asked for in words."""
 
     dialect: str
+    question: str = ""
     tables: tuple[Table, ...]
     catalog: tuple[Table, ...]
     values: tuple[ValueMatch, ...] = ()
+    examples: tuple[Turn, ...] = ()
 
 
 class DraftSQL(Record):

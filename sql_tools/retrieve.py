@@ -13,105 +13,23 @@ from functools import cached_property
 from weakref import WeakKeyDictionary
 
 from sql_tools.errors import WarehouseError
+from sql_tools.examples import examples
 from sql_tools.models import Context, Question, Table, ValueMatch
 from sql_tools.warehouses import Warehouse
+from sql_tools.words import fold, singular, words_of
 
 MAX_TABLES = 12
 MAX_SPAN_WORDS = 6
 MAX_MATCHES = 8
-WORD = re.compile(r"[^\W_]+", re.UNICODE)
-CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 STOP = frozenset(
-    [
-        "a",
-        "all",
-        "an",
-        "and",
-        "any",
-        "are",
-        "as",
-        "at",
-        "average",
-        "be",
-        "been",
-        "between",
-        "by",
-        "can",
-        "count",
-        "did",
-        "do",
-        "does",
-        "each",
-        "every",
-        "find",
-        "first",
-        "for",
-        "from",
-        "give",
-        "had",
-        "has",
-        "have",
-        "how",
-        "i",
-        "id",
-        "in",
-        "is",
-        "it",
-        "its",
-        "last",
-        "least",
-        "less",
-        "list",
-        "many",
-        "me",
-        "more",
-        "most",
-        "much",
-        "name",
-        "names",
-        "no",
-        "not",
-        "number",
-        "of",
-        "on",
-        "one",
-        "only",
-        "or",
-        "order",
-        "please",
-        "return",
-        "show",
-        "than",
-        "that",
-        "the",
-        "their",
-        "them",
-        "there",
-        "these",
-        "they",
-        "this",
-        "to",
-        "total",
-        "us",
-        "was",
-        "we",
-        "were",
-        "what",
-        "when",
-        "where",
-        "which",
-        "who",
-        "whose",
-        "with",
-        "you",
-        "year",
-        "years",
-        "yes",
-    ]
+    """a all an and any are as at average be been between by can count did do does each every find first for from give had
+    has have how i id in is it its last least less list many me more most much name names no not number of on one
+    only or order please return show than that the their them there these they this to total us was we were what
+    when where which who whose with you year years yes""".split()
 )
 
 
-def retrieve(question: Question, warehouse: Warehouse, *, max_columns: int) -> Context:
+def retrieve(question: Question, warehouse: Warehouse, *, max_columns: int, max_examples: int = 0) -> Context:
     """Everything the model and the checks may know for this question, in canonical order.
 
     Tables are chosen only where the schema has more than `max_columns` columns. WarehouseError if there is no table.
@@ -122,7 +40,14 @@ def retrieve(question: Question, warehouse: Warehouse, *, max_columns: int) -> C
     tables = catalog.tables
     if sum(len(t.columns) for t in tables) > max_columns:
         tables = catalog.choose(text, values, max_columns=max_columns)
-    return Context(dialect=warehouse.dialect, tables=tables, catalog=catalog.tables, values=values)
+    return Context(
+        dialect=warehouse.dialect,
+        question=question.text,
+        tables=tables,
+        catalog=catalog.tables,
+        values=values,
+        examples=examples(question.text, tables, values, count=max_examples),
+    )
 
 
 class Catalog:
@@ -148,7 +73,7 @@ class Catalog:
         for table in self.tables:
             for column in table.columns:
                 for value in column.values:
-                    index[_fold(value)].append((table.name, column.name, value))
+                    index[fold(value)].append((table.name, column.name, value))
         return index
 
     def choose(self, text: str, values: Iterable[ValueMatch], *, max_columns: int) -> tuple[Table, ...]:
@@ -190,7 +115,7 @@ class Catalog:
                 span = text[start:end].strip("'’.`")
                 if any(start < e and s < end for s, e in taken) or not _worth_looking_up(span):
                     continue
-                hits = self._values.get(_fold(span)) or self._values.get(_fold(_singular(span)))
+                hits = self._values.get(fold(span)) or self._values.get(fold(singular(span)))
                 if hits:
                     taken.append((start, end))
                     found += [ValueMatch(text=span, table=t, column=c, value=v) for t, c, v in hits[:3]]
@@ -200,7 +125,7 @@ class Catalog:
         """Stored values of two letters or more inside text that has no spaces, as in Japanese or Chinese."""
         if text.isascii():
             return []
-        folded = _fold(text)
+        folded = fold(text)
         return [
             ValueMatch(text=v, table=t, column=c, value=v)
             for value, hits in self._values.items()
@@ -219,16 +144,10 @@ def catalog_of(warehouse: Warehouse) -> Catalog:
     return _catalogs[warehouse]
 
 
-def words_of(name: str) -> list[str]:
-    """The words of a name or a sentence in lower case: `customerName`, `customer_name` -> customer, name."""
-    return [word.lower() for word in WORD.findall(CAMEL.sub(" ", name))]
-
-
 def _terms_of(text: str) -> Iterable[str]:
     for word in words_of(text):
         if word in STOP:
             continue
-        word = _singular(word)
         yield word
         padded = f"^{word}$"
         if len(word) > 3:
@@ -244,16 +163,6 @@ def _table_terms(table: Table) -> Iterable[str]:
         yield from _terms_of(column.comment)
         for value in column.values[:50]:
             yield from _terms_of(value)
-
-
-def _singular(word: str) -> str:
-    if len(word) > 4 and word.endswith("ies"):
-        return word[:-3] + "y"
-    return word[:-1] if len(word) > 3 and word.endswith("s") and not word.endswith(("ss", "us", "is")) else word
-
-
-def _fold(text: str) -> str:
-    return " ".join(text.casefold().split())
 
 
 def _worth_looking_up(span: str) -> bool:

@@ -8,7 +8,7 @@ from sqlglot.errors import SqlglotError
 
 from sql_tools.errors import InvalidSQLError, WarehouseError
 from sql_tools.models import Check, Context, DraftSQL, ValidSQL
-from sql_tools.rules import Rule, habits, names, reads
+from sql_tools.rules import Rule, habits, joins, logic, names, reads, values
 
 RULES: tuple[Rule, ...] = (
     reads.only_a_select,
@@ -16,10 +16,17 @@ RULES: tuple[Rule, ...] = (
     reads.only_known_functions,
     reads.only_plain_tables,
     names.known_tables,
+    joins.joins_follow_keys,
+    joins.missing_tables_are_joined,
+    joins.no_idle_joins,
+    joins.matches_do_not_repeat,
+    joins.missing_keys_are_outer,
     names.known_columns,
+    names.no_column_equals_itself,
     habits.no_aggregate_in_where,
+    values.stored_values,
     habits.like_compared_with_like,
-    habits.stored_values,
+    logic.no_row_is_both,
     habits.text_matches_ignore_case,
     habits.grouped_columns,
 )

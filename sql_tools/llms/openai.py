@@ -24,8 +24,7 @@ def create(settings: Settings) -> BaseChatModel:
         model=name or "default",
         api_key=settings.api_key if settings.api_key.get_secret_value() else SecretStr("none"),
         temperature=0.0,
-        max_completion_tokens=None,
-        max_tokens=MAX_TOKENS,  # type: ignore[call-arg]
+        max_tokens=MAX_TOKENS,
         timeout=TIMEOUT_SECONDS,
         max_retries=1,
         seed=7,

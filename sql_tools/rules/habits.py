@@ -51,20 +51,6 @@ def like_compared_with_like(tree: exp.Expr, context: Context) -> tuple[exp.Expr,
     return tree, "; ".join(dict.fromkeys(notes)) or "types agree"
 
 
-def stored_values(tree: exp.Expr, context: Context) -> tuple[exp.Expr, str]:
-    """A text literal compared with a column is written as the column stores it, where only case or spaces differ."""
-    notes: list[str] = []
-    for literal in list(tree.find_all(exp.Literal)):
-        column = _compared_column(literal) if literal.is_string else None
-        if column is None or not column.values or literal.this in column.values:
-            continue
-        alike = [value for value in column.values if _folded(value) == _folded(literal.this)]
-        if len(alike) == 1:
-            notes.append(f"'{literal.this}' is stored as '{alike[0]}' in {column.name}")
-            literal.replace(exp.Literal.string(alike[0]))
-    return tree, "; ".join(notes) or "literals are as stored"
-
-
 def _is_grouped(select: exp.Select) -> bool:
     if select.args.get("group"):
         return not (
@@ -179,19 +165,3 @@ def _is_text(column: exp.Column) -> bool:
 def _is_number(column: exp.Column) -> bool:
     stored = column.meta.get("column")
     return isinstance(stored, Column) and any(kind in stored.type.upper() for kind in NUMBERS)
-
-
-def _compared_column(literal: exp.Literal) -> Column | None:
-    parent = literal.parent
-    if isinstance(parent, (exp.EQ, exp.NEQ)):
-        other = parent.expression if parent.this is literal else parent.this
-    elif isinstance(parent, exp.In):
-        other = parent.this
-    else:
-        return None
-    stored = other.meta.get("column") if isinstance(other, exp.Column) else None
-    return stored if isinstance(stored, Column) else None
-
-
-def _folded(text: str) -> str:
-    return " ".join(text.casefold().split())

@@ -11,6 +11,7 @@ from sqlglot.optimizer.scope import Scope, traverse_scope
 from sql_tools.errors import InvalidSQLError
 from sql_tools.identifiers import identifier, nearest, same
 from sql_tools.models import Context, Table
+from sql_tools.words import singular
 
 
 def known_tables(tree: exp.Expr, context: Context) -> tuple[exp.Expr, str]:
@@ -35,6 +36,18 @@ def known_columns(tree: exp.Expr, context: Context) -> tuple[exp.Expr, str]:
             bind.column(column)
         notes += bind.notes
     return tree, "; ".join(dict.fromkeys(notes)) or "all bound"
+
+
+def no_column_equals_itself(tree: exp.Expr, context: Context) -> tuple[exp.Expr, str]:
+    """A join on `a.x = a.x` joins everything with everything: the other side's column does not exist."""
+    for equal in tree.find_all(exp.EQ):
+        if isinstance(equal.this, exp.Column) and equal.this == equal.expression and equal.find_ancestor(exp.Join):
+            raise InvalidSQLError(
+                f"The join condition {equal.sql(context.dialect)} compares a column with itself: only one of the two "
+                f"tables has {equal.this.name}. Join on columns that both have, or leave the other table out.",
+                rule="no_column_equals_itself",
+            )
+    return tree, "no column is compared with itself"
 
 
 def _find_table(table: exp.Table, context: Context) -> Table:
@@ -133,15 +146,15 @@ class _Binder:
             self._settle_ambiguous(column, homes)
         elif any(same(name, alias) for alias in self.aliases) or self.open:
             return
-        elif not self._in_outer(column):
+        elif not self._in_outer(column) and not self._nearly(column):
             self._quoted_text_or_error(column)
 
     def _settle_ambiguous(self, column: exp.Column, homes: list[tuple[str, str]]) -> None:
         if any(join.args.get("using") for join in self.scope.expression.args.get("joins") or []):
             return
-        if any(same(column.name, alias) for alias in self.aliases) and column.find_ancestor(exp.Order, exp.Select):
-            if isinstance(column.find_ancestor(exp.Order, exp.Select), exp.Order):
-                return
+        in_order = isinstance(column.find_ancestor(exp.Order, exp.Select), exp.Order)
+        if in_order and any(same(column.name, alias) for alias in self.aliases):
+            return
         source, stored = homes[0]
         self._bind(column, source, stored)
         self.notes.append(f"{stored} is in {' and '.join(h for h, _ in homes)}; read as {source}.{stored}")
@@ -154,7 +167,24 @@ class _Binder:
             self.notes.append(f"{problem}: {column.sql()} read as {source}.{stored}")
             self._bind(column, source, stored)
             return
+        if self._nearly(column):
+            return
         raise InvalidSQLError(f"{problem}. {self._what_exists(column.name)}", rule="known_columns")
+
+    def _nearly(self, column: exp.Column) -> bool:
+        """Read a name as the one column in scope that differs only by a prefix, a plural or underscores."""
+        written = _bare(column.name)
+        homes = [
+            (source, stored)
+            for source, columns in self.sources.items()
+            for stored in columns or ()
+            if written in (_bare(stored), _bare(stored.partition("_")[2])) and len(written) > 1
+        ]
+        if len(homes) != 1:
+            return False
+        self.notes.append(f"there is no column {column.name}: read as {homes[0][0]}.{homes[0][1]}")
+        self._bind(column, *homes[0])
+        return True
 
     def _quoted_text_or_error(self, column: exp.Column) -> None:
         if column.this.quoted and self.context.dialect != "snowflake":
@@ -252,6 +282,11 @@ def _output_of(scope: Scope, context: Context) -> list[str] | None:
                 names += columns
     outer = scope.outer_columns
     return list(outer) or names
+
+
+def _bare(name: str) -> str:
+    """Letters and digits only, singular, no case: `order_ids` and `OrderID` are alike."""
+    return singular("".join(c for c in name.casefold() if c.isalnum()))
 
 
 def _match(name: str, columns: list[str]) -> str | None:

@@ -1,0 +1,43 @@
+"""Completions kept by prompt, model and parameters, so that checks can be compared without asking the model again."""
+
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from langchain_core.caches import BaseCache
+from langchain_core.load import dumps, loads
+from langchain_core.outputs import Generation
+
+
+class CompletionCache(BaseCache):
+    """A langchain-core cache in one SQLite file; `weights` keeps one model's completions apart from another's."""
+
+    def __init__(self, path: Path, *, weights: str) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._weights = weights
+        self._connection = sqlite3.connect(path, check_same_thread=False, timeout=30)
+        self._connection.execute(
+            "CREATE TABLE IF NOT EXISTS completions (weights, model, prompt, reply, PRIMARY KEY (weights, model, prompt))"
+        )
+
+    def lookup(self, prompt: str, llm_string: str) -> Sequence[Generation] | None:
+        """The kept generations for exactly this prompt and these parameters, else None."""
+        row = self._connection.execute(
+            "SELECT reply FROM completions WHERE weights = ? AND model = ? AND prompt = ?",
+            (self._weights, llm_string, prompt),
+        ).fetchone()
+        return [loads(item) for item in loads(row[0])] if row else None
+
+    def update(self, prompt: str, llm_string: str, return_val: Sequence[Generation]) -> None:
+        """Keep these generations."""
+        reply = dumps([dumps(generation) for generation in return_val])
+        with self._connection:
+            self._connection.execute(
+                "INSERT OR REPLACE INTO completions VALUES (?, ?, ?, ?)", (self._weights, llm_string, prompt, reply)
+            )
+
+    def clear(self, **kwargs: Any) -> None:
+        """Forget everything, of all models."""
+        with self._connection:
+            self._connection.execute("DELETE FROM completions")

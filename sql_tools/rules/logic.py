@@ -1,0 +1,58 @@
+"""Conditions that no row can meet, though what was meant is plain."""
+
+from sqlglot import exp
+
+from sql_tools.errors import InvalidSQLError
+from sql_tools.models import Context
+
+
+def no_row_is_both(tree: exp.Expr, context: Context) -> tuple[exp.Expr, str]:
+    """`c = 'a' AND c = 'b'` holds for no row: written as those with 'a' INTERSECT those with 'b'.
+
+    InvalidSQLError where the SELECT groups or aggregates, since then what was meant is not plain.
+    """
+    for select in list(tree.find_all(exp.Select)):
+        pair = _clash(select)
+        if pair is None:
+            continue
+        column = pair[0].this.sql(context.dialect)
+        if _aggregates(select):
+            raise InvalidSQLError(
+                f"No row has {column} equal to two values. Count the rows of two SELECTs joined by INTERSECT instead.",
+                rule="no_row_is_both",
+            )
+        both = exp.Intersect(this=_without(select, pair[1]), expression=_without(select, pair[0]), distinct=True)
+        replaced = select is tree
+        if replaced:
+            tree = both
+        else:
+            select.replace(both)
+        return tree, f"{column} cannot equal two values in one row: the rows of each are intersected"
+    return tree, "no condition contradicts another"
+
+
+def _clash(select: exp.Select) -> tuple[exp.EQ, exp.EQ] | None:
+    where = select.args.get("where")
+    parts = list(where.this.flatten()) if where and isinstance(where.this, exp.And) else []
+    seen: dict[str, exp.EQ] = {}
+    for part in parts:
+        if isinstance(part, exp.EQ) and isinstance(part.this, exp.Column) and isinstance(part.expression, exp.Literal):
+            first = seen.setdefault(part.this.sql(), part)
+            if first.expression != part.expression:
+                return first, part
+    return None
+
+
+def _aggregates(select: exp.Select) -> bool:
+    return any(select.args.get(key) for key in ("group", "having", "limit", "order")) or any(
+        expression.find(exp.AggFunc) for expression in select.expressions
+    )
+
+
+def _without(select: exp.Select, condition: exp.EQ) -> exp.Select:
+    """A copy of the SELECT lacking one of its conditions."""
+    where = select.args["where"].this
+    kept = [part.copy() for part in where.flatten() if part is not condition]
+    copy = select.copy()
+    copy.set("where", exp.Where(this=exp.and_(*kept, copy=False)))
+    return copy
