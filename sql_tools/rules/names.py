@@ -251,17 +251,13 @@ class _Binder:
 
 def _columns_of(source: exp.Expr | Scope, context: Context) -> list[str] | None:
     """The column names of a table, subquery or CTE; None when they cannot be known (UNNEST, a star over unknowns)."""
-    if isinstance(source, exp.Table):
-        if not isinstance(source.this, exp.Identifier):
-            return None
-        names = [c.name for c in _find_table(source, context).columns]
-    else:
-        names_or_none = _output_of(source, context)
-        if names_or_none is None:
-            return None
-        names = names_or_none
-    alias = source.args.get("alias") if isinstance(source, exp.Expr) else None
-    return [c.name for c in alias.columns] or names if isinstance(alias, exp.TableAlias) else names
+    if isinstance(source, Scope):
+        return _output_of(source, context)
+    if not isinstance(source, exp.Table) or not isinstance(source.this, exp.Identifier):
+        return None
+    alias = source.args.get("alias")
+    renamed = [c.name for c in alias.columns] if isinstance(alias, exp.TableAlias) else []
+    return renamed or [c.name for c in _find_table(source, context).columns]
 
 
 def _output_of(scope: Scope, context: Context) -> list[str] | None:
