@@ -11,7 +11,7 @@ import hashlib
 import json
 import random
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from sql_tools import warehouses
 from sql_tools.errors import CopilotError, SettingsError
 from sql_tools.eval_log import EvalLog, Verdict
-from sql_tools.eval_report import EvalReport, git_commit, summarize
+from sql_tools.eval_report import EvalReport, summarize
 from sql_tools.gold import GoldError, is_ordered, run_gold
 from sql_tools.models import Answer
 from sql_tools.score import compare_rows
@@ -173,12 +173,24 @@ def _words(error: Exception) -> str:
 
 
 def _made_with(questions: Sequence[EvalQuestion], settings: Settings, model: str, seed: int) -> dict[str, Any]:
-    """What must be equal for two runs to be one; the sample's size and where files are kept change no answer."""
+    """What must be equal for two runs to be one; the sample's size and where files are kept change no answer.
+
+    The code counts by its content: a commit elsewhere does not end a run, an edit here does.
+    """
     text = json.dumps([question.model_dump() for question in questions], sort_keys=True)
     return {
         "model": model,
         "seed": seed,
         "settings": settings.model_dump(mode="json", exclude={"api_key", "cache_dir", "warehouse", "model"}),
-        "git_commit": git_commit(),
-        "questions": hashlib.sha256(text.encode()).hexdigest()[:12],
+        "code": _digest(file.read_bytes() for file in _code()),
+        "questions": _digest([text.encode()]),
     }
+
+
+def _code() -> list[Path]:
+    """This package's files, in a stable order."""
+    return sorted(file for file in Path(__file__).parent.rglob("*") if file.is_file() and file.suffix != ".pyc")
+
+
+def _digest(parts: Iterable[bytes]) -> str:
+    return hashlib.sha256(b"\0".join(parts)).hexdigest()[:12]

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from sql_tools import evaluate as evaluate_module
 from sql_tools import warehouses
 from sql_tools.errors import ModelError, SettingsError
 from sql_tools.eval_report import EvalReport, wilson95
@@ -138,6 +139,14 @@ def test_a_folder_of_another_run_is_refused(databases: Path, tmp_path: Path) -> 
     with pytest.raises(SettingsError, match="another seed") as caught:
         run([question(1)], databases, answers((1,)), seed=8, out=tmp_path)
     assert "another folder" in caught.value.hint
+
+
+def test_a_run_made_by_other_code_is_refused(databases: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run([question(1)], databases, answers((1,)), out=tmp_path / "out")
+    (tmp_path / "edited.py").write_text("changed = True")
+    monkeypatch.setattr(evaluate_module, "_code", lambda: [tmp_path / "edited.py"])
+    with pytest.raises(SettingsError, match="another code"):
+        run([question(1)], databases, answers((1,)), out=tmp_path / "out")
 
 
 def test_progress_counts_to_the_end(databases: Path) -> None:
