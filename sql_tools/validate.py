@@ -8,7 +8,7 @@ from sqlglot.errors import SqlglotError
 
 from sql_tools.errors import InvalidSQLError, WarehouseError
 from sql_tools.models import Check, Context, DraftSQL, ValidSQL
-from sql_tools.rules import Rule, habits, joins, logic, names, reads, values
+from sql_tools.rules import Rule, habits, joins, logic, matches, names, reads, values
 
 RULES: tuple[Rule, ...] = (
     reads.only_a_select,
@@ -18,9 +18,10 @@ RULES: tuple[Rule, ...] = (
     names.known_tables,
     joins.joins_follow_keys,
     joins.missing_tables_are_joined,
-    joins.no_idle_joins,
-    joins.matches_do_not_repeat,
-    joins.missing_keys_are_outer,
+    matches.no_idle_joins,
+    matches.lacking_is_not_differing,
+    matches.matches_do_not_repeat,
+    matches.missing_keys_are_outer,
     names.known_columns,
     names.no_column_equals_itself,
     habits.no_aggregate_in_where,

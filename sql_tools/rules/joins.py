@@ -11,7 +11,6 @@ from sqlglot import exp
 
 from sql_tools.identifiers import identifier, same
 from sql_tools.models import Context, Table
-from sql_tools.words import words_of
 
 Edge = tuple[str, str, str, str]  # table, column, other table, other column
 
@@ -19,9 +18,9 @@ Edge = tuple[str, str, str, str]  # table, column, other table, other column
 def joins_follow_keys(tree: exp.Expr, context: Context) -> tuple[exp.Expr, str]:
     """Each join condition that cannot hold is replaced by the way the keys lead."""
     notes = []
-    edges = _edges(context)
+    edges = key_edges(context)
     for select in tree.find_all(exp.Select):
-        tables = _plain_sources(select, context)
+        tables = plain_sources(select, context)
         if tables and len(tables) > 1 and any(not _holds(join, tables, edges) for join in select.args["joins"]):
             notes += _redraw(select, tables, edges, context)
     return tree, "; ".join(notes) or "every join condition can hold"
@@ -30,16 +29,16 @@ def joins_follow_keys(tree: exp.Expr, context: Context) -> tuple[exp.Expr, str]:
 def missing_tables_are_joined(tree: exp.Expr, context: Context) -> tuple[exp.Expr, str]:
     """A column that no table in FROM has, but one table the keys lead to has, brings that table into FROM."""
     notes = []
-    edges = _edges(context)
+    edges = key_edges(context)
     for select in tree.find_all(exp.Select):
-        tables = _plain_sources(select, context)
+        tables = plain_sources(select, context)
         if not tables or select.find_ancestor(exp.Select):
             continue
         outputs = {e.alias.lower() for e in select.expressions if e.alias}
         for column in list(select.find_all(exp.Column)):
             if column.find_ancestor(exp.Select) is not select or isinstance(column.this, exp.Star):
                 continue
-            known = any(_owns(t, column) for t in tables.values()) or (
+            known = any(owns(t, column) for t in tables.values()) or (
                 not column.table and column.name.lower() in outputs
             )
             path = None if known or column.this.quoted else _way_to(column.name, tables, edges, context)
@@ -50,34 +49,10 @@ def missing_tables_are_joined(tree: exp.Expr, context: Context) -> tuple[exp.Exp
     return tree, "; ".join(notes) or "every table needed is in FROM"
 
 
-def missing_keys_are_outer(tree: exp.Expr, context: Context) -> tuple[exp.Expr, str]:
-    """`t.key IS NULL` after an inner join holds for no row: the join is made a LEFT JOIN, which is what it asks."""
-    notes = []
-    for select in tree.find_all(exp.Select):
-        where = select.args.get("where")
-        tables = _plain_sources(select, context)
-        for is_null in where.find_all(exp.Is) if where and tables else ():
-            column = is_null.this
-            if not isinstance(column, exp.Column) or isinstance(is_null.parent, exp.Not):
-                continue
-            for join in select.args.get("joins") or []:
-                table = (tables or {}).get(join.this.alias_or_name)
-                if table and same(column.table, join.this.alias_or_name) and _never_null(table, column.name):
-                    join.set("kind", None)
-                    join.set("side", "LEFT")
-                    notes.append(f"rows without a match in {table.name} are asked for: LEFT JOIN")
-    return tree, "; ".join(notes) or "no join hides the rows asked for"
-
-
-def _never_null(table: Table, column: str) -> bool:
-    keys = {*table.primary_key, *(c for key in table.foreign_keys for c in key.columns)}
-    return any(same(column, key) for key in keys)
-
-
 def _way_to(name: str, tables: dict[str, Table], edges: list[Edge], context: Context) -> list[Edge] | None:
     """The shortest way along the keys to the one nearest table that has this column."""
     holders = [t.name for t in context.catalog if any(same(name, c.name) for c in t.columns)]
-    paths = [path for holder in holders if (path := _shortest([t.name for t in tables.values()], holder, edges))]
+    paths = [path for holder in holders if (path := shortest([t.name for t in tables.values()], holder, edges))]
     best = min((len(path) for path in paths), default=0)
     nearest = [path for path in paths if len(path) == best]
     return nearest[0] if len(nearest) == 1 else None
@@ -88,15 +63,15 @@ def _append_joins(select: exp.Select, path: list[Edge], tables: dict[str, Table]
     for name, column, other, other_column in path:
         if other in aliases:
             continue
-        node = _table_node(other, context)
+        node = table_node(other, context)
         aliases[other] = node.alias_or_name
         tables[node.alias_or_name] = next(t for t in context.catalog if t.name == other)
         select.append(
-            "joins", exp.Join(this=node, on=_key_condition(aliases, (name, column, other, other_column), context))
+            "joins", exp.Join(this=node, on=key_equality(aliases, (name, column, other, other_column), context))
         )
 
 
-def _key_condition(aliases: dict[str, str], edge: Edge, context: Context) -> exp.EQ:
+def key_equality(aliases: dict[str, str], edge: Edge, context: Context) -> exp.EQ:
     name, column, other, other_column = edge
     return exp.EQ(
         this=exp.column(identifier(column, context.dialect), aliases[name]),
@@ -104,68 +79,7 @@ def _key_condition(aliases: dict[str, str], edge: Edge, context: Context) -> exp
     )
 
 
-def no_idle_joins(tree: exp.Expr, context: Context) -> tuple[exp.Expr, str]:
-    """A table that gives nothing, is not asked about and repeats the other's rows is left out of FROM."""
-    notes = []
-    for select in tree.find_all(exp.Select):
-        tables = _plain_sources(select, context)
-        while context.question and tables and len(tables) > 1:
-            idle = next((alias for alias in tables if _is_idle(alias, select, tables, context)), None)
-            if idle is None:
-                break
-            notes.append(f"{tables[idle].name} left out: it only repeated rows, and the question does not mention it")
-            _remove(idle, select)
-            del tables[idle]
-    return tree, "; ".join(notes) or "every joined table is used or asked about"
-
-
-def matches_do_not_repeat(tree: exp.Expr, context: Context) -> tuple[exp.Expr, str]:
-    """A table joined only to ask whether a match exists becomes IN (...): each row is shown once, not once a match."""
-    notes = []
-    for select in tree.find_all(exp.Select):
-        tables = _plain_sources(select, context)
-        if not tables or len(tables) < 2 or select.args.get("distinct") or select.args.get("group"):
-            continue
-        if any(e.find(exp.AggFunc) or isinstance(e, exp.Star) for e in select.expressions):
-            continue
-        for alias, table in list(tables.items()):
-            pair = _only_use(alias, select, tables)
-            if len(tables) > 1 and pair and _is_key(pair[2:], tables) and not _is_key(pair[:2], tables):
-                _remove(alias, select)
-                del tables[alias]
-                _require_match(select, pair, tables, context)
-                notes.append(f"{table.name} only has to hold a match: each row is shown once")
-    return tree, "; ".join(notes) or "no row is repeated by a table that is only matched"
-
-
-def _only_use(alias: str, select: exp.Select, tables: dict[str, Table]) -> Edge | None:
-    """The join condition, this table first, if its one column there is all that is used of it."""
-    table = tables[alias]
-    used = [c for c in select.find_all(exp.Column) if same(c.table, alias) or (not c.table and _owns(table, c))]
-    join = used[0].find_ancestor(exp.Join) if len(used) == 1 else None
-    if join is None or used[0].parent is not join.args.get("on"):
-        return None
-    first = select.args["from_"].this.alias_or_name == alias
-    if len(select.args["joins"]) != 1 if first else join.this.alias_or_name != alias:
-        return None
-    pair = _pair(join.args["on"], tables)
-    return pair if pair is None or pair[0] == table.name else (pair[2], pair[3], pair[0], pair[1])
-
-
-def _is_key(end: tuple[str, str], tables: dict[str, Table]) -> bool:
-    table = next(t for t in tables.values() if t.name == end[0])
-    return [c.lower() for c in table.primary_key] == [end[1].lower()]
-
-
-def _require_match(select: exp.Select, pair: Edge, tables: dict[str, Table], context: Context) -> None:
-    name, column, other, other_column = pair
-    alias = next(alias for alias, table in tables.items() if table.name == other)
-    inner = exp.select(exp.column(identifier(column, context.dialect))).from_(_table_node(name, context))
-    kept = exp.column(identifier(other_column, context.dialect), alias)
-    select.where(exp.In(this=kept, query=exp.Subquery(this=inner)), copy=False)
-
-
-def _edges(context: Context) -> list[Edge]:
+def key_edges(context: Context) -> list[Edge]:
     """Every single-column foreign key, both ways."""
     edges = []
     for table in context.catalog:
@@ -176,30 +90,30 @@ def _edges(context: Context) -> list[Edge]:
     return edges
 
 
-def _plain_sources(select: exp.Select, context: Context) -> dict[str, Table] | None:
-    """Alias -> table, where FROM holds only inner joins of different tables of the catalog; else None."""
+def plain_sources(select: exp.Select, context: Context) -> dict[str, Table]:
+    """Alias -> table, where FROM holds only inner joins of different tables of the catalog; else empty."""
     source = select.args.get("from_")
     joins = select.args.get("joins") or []
     nodes = [source.this if source else None, *(join.this for join in joins)]
     if any(join.side or join.kind not in ("", "INNER") or join.args.get("using") or join.method for join in joins):
-        return None
+        return {}
     tables: dict[str, Table] = {}
     for node in nodes:
-        stored = _stored(node, context)
+        stored = stored_table(node, context)
         if stored is None or stored in tables.values():
-            return None
+            return {}
         assert isinstance(node, exp.Table)
         tables[node.alias_or_name] = stored
     return tables
 
 
-def _stored(node: exp.Expr | None, context: Context) -> Table | None:
+def stored_table(node: exp.Expr | None, context: Context) -> Table | None:
     if not isinstance(node, exp.Table):
         return None
     return next((t for t in context.catalog if same(t.name, node.name)), None)
 
 
-def _pair(condition: exp.Expr, tables: dict[str, Table]) -> Edge | None:
+def pair_of(condition: exp.Expr, tables: dict[str, Table]) -> Edge | None:
     """The condition as table, column, other table, other column, if it equates columns of two different tables."""
     left, right = condition.args.get("this"), condition.args.get("expression")
     if not (isinstance(condition, exp.EQ) and isinstance(left, exp.Column) and isinstance(right, exp.Column)):
@@ -213,14 +127,14 @@ def _holds(join: exp.Join, tables: dict[str, Table], edges: list[Edge]) -> bool:
     pairs = [
         pair
         for part in (on.flatten() if isinstance(on, exp.And) else [on] if on else [])
-        if (pair := _pair(part, tables))
+        if (pair := pair_of(part, tables))
     ]
     return all(_may_hold(pair, tables, edges) for pair in pairs)
 
 
 def _may_hold(pair: Edge, tables: dict[str, Table], edges: list[Edge]) -> bool:
     """Both columns exist, and if both are keys then of the same thing."""
-    if not _exists(pair, tables):
+    if not exists(pair, tables):
         return False
     by_name = {table.name: table for table in tables.values()}
     if any(all(same(x, y) for x, y in zip(pair, edge, strict=True)) for edge in edges):
@@ -248,18 +162,18 @@ def _redraw(select: exp.Select, tables: dict[str, Table], edges: list[Edge], con
     for table in list(tables.values())[1:]:
         if table.name in reached:
             continue
-        path = _shortest(reached, table.name, edges)
+        path = shortest(reached, table.name, edges)
         if path is None:
             return []
         plan += path
         reached += [edge[2] for edge in path]
-    rest = [p for join in select.args["joins"] for p in _conditions(join) if _pair(p, tables) is None]
+    rest = [p for join in select.args["joins"] for p in _conditions(join) if pair_of(p, tables) is None]
     nodes = {join.this.alias_or_name: join.this for join in select.args["joins"]}
     select.set("joins", None)
     for edge in plan:
-        node = nodes.get(aliases.get(edge[2], "")) or _table_node(edge[2], context)
+        node = nodes.get(aliases.get(edge[2], "")) or table_node(edge[2], context)
         aliases.setdefault(edge[2], node.alias_or_name)
-        select.append("joins", exp.Join(this=node, on=_key_condition(aliases, edge, context)))
+        select.append("joins", exp.Join(this=node, on=key_equality(aliases, edge, context)))
     for condition in rest:
         select.where(condition.copy(), copy=False)
     return ["joins redrawn along the keys: " + ", ".join(f"{a}.{b} = {c}.{d}" for a, b, c, d in plan)]
@@ -270,13 +184,13 @@ def _conditions(join: exp.Join) -> list[exp.Expr]:
     return list(on.flatten()) if isinstance(on, exp.And) else [on] if on else []
 
 
-def _table_node(name: str, context: Context) -> exp.Table:
+def table_node(name: str, context: Context) -> exp.Table:
     table = next(t for t in context.catalog if t.name == name)
     parts = [identifier(part, context.dialect) for part in table.path]
     return exp.Table(this=parts[-1], db=parts[0] if len(parts) > 1 else None)
 
 
-def _shortest(reached: list[str], target: str, edges: list[Edge]) -> list[Edge] | None:
+def shortest(reached: list[str], target: str, edges: list[Edge]) -> list[Edge] | None:
     """The one shortest way from any reached table to `target`; None if there is none, or more than one."""
     queue = deque((name, list[Edge]()) for name in reached)
     found: list[list[Edge]] = []
@@ -292,40 +206,10 @@ def _shortest(reached: list[str], target: str, edges: list[Edge]) -> list[Edge] 
     return found[0] if len({tuple(path) for path in found}) == 1 else None
 
 
-def _is_idle(alias: str, select: exp.Select, tables: dict[str, Table], context: Context) -> bool:
-    """Are the table's columns used only to join it to one other table, whose rows it repeats, without being asked for?"""
-    table = tables[alias]
-    if _mentioned(table, tables, context.question) or any(_is_bare_star(e) for e in select.expressions):
-        return False
-    pair = _only_use(alias, select, tables)
-    return pair is not None and not (_is_key(pair[:2], tables) and _exists(pair, tables))
-
-
-def _exists(pair: Edge, tables: dict[str, Table]) -> bool:
+def exists(pair: Edge, tables: dict[str, Table]) -> bool:
     by_name = {table.name: table for table in tables.values()}
     return all(any(same(column, c.name) for c in by_name[name].columns) for name, column in (pair[:2], pair[2:]))
 
 
-def _is_bare_star(node: exp.Expr) -> bool:
-    return isinstance(node, exp.Star)
-
-
-def _owns(table: Table, column: exp.Column) -> bool:
+def owns(table: Table, column: exp.Column) -> bool:
     return any(same(column.name, c.name) for c in table.columns)
-
-
-def _mentioned(table: Table, tables: dict[str, Table], question: str) -> bool:
-    """Does the question use a word of the table's name that is not also in the other tables' names?"""
-    others = {w for t in tables.values() if t is not table for w in words_of(t.name)}
-    asked = set(words_of(question))
-    own = set(words_of(table.name)) - others
-    return bool((own or set(words_of(table.name))) & asked)
-
-
-def _remove(alias: str, select: exp.Select) -> None:
-    joins = select.args["joins"]
-    if select.args["from_"].this.alias_or_name == alias:
-        select.args["from_"].set("this", joins[0].this)
-        select.set("joins", None)
-    else:
-        select.set("joins", [join for join in joins if join.this.alias_or_name != alias])

@@ -172,19 +172,25 @@ class _Binder:
         raise InvalidSQLError(f"{problem}. {self._what_exists(column.name)}", rule="known_columns")
 
     def _nearly(self, column: exp.Column) -> bool:
-        """Read a name as the one column in scope that differs only by a prefix, a plural or underscores."""
+        """Read a name as the one column in scope that differs only by a prefix, a plural or underscores, or as the
+        name of what a table lists (`city.city` is `city.name`)."""
         written = _bare(column.name)
         homes = [
             (source, stored)
             for source, columns in self.sources.items()
             for stored in columns or ()
-            if written in (_bare(stored), _bare(stored.partition("_")[2])) and len(written) > 1
+            if len(written) > 1
+            and (written in (_bare(stored), _bare(stored.partition("_")[2])) or self._names(source, stored, written))
         ]
         if len(homes) != 1:
             return False
         self.notes.append(f"there is no column {column.name}: read as {homes[0][0]}.{homes[0][1]}")
         self._bind(column, *homes[0])
         return True
+
+    def _names(self, source: str, stored: str, written: str) -> bool:
+        node = self._node(source)
+        return isinstance(node, exp.Table) and _bare(node.name) == written and _bare(stored) == "name"
 
     def _quoted_text_or_error(self, column: exp.Column) -> None:
         if column.this.quoted and self.context.dialect != "snowflake":

@@ -1,0 +1,175 @@
+"""What a joined table is for: its columns, a match, or nothing; a join that only matches must not repeat rows.
+
+The top silent error of generated SQL is a join that multiplies what is listed or counted. Each rule here changes the
+tree only where the keys prove the repetition, and says so in the check.
+"""
+
+import re
+
+from sqlglot import exp
+
+from sql_tools.identifiers import identifier, same
+from sql_tools.models import Context, Table
+from sql_tools.rules.joins import Edge, exists, owns, pair_of, plain_sources, table_node
+from sql_tools.words import words_of
+
+NEGATION = re.compile(r"\b(?:not|never|no|without|neither|nor|except|excluding|cannot)\b|n['’]t\b", re.IGNORECASE)
+
+
+def no_idle_joins(tree: exp.Expr, context: Context) -> tuple[exp.Expr, str]:
+    """A table that gives nothing, is not asked about and repeats the other's rows is left out of FROM."""
+    notes = []
+    for select in tree.find_all(exp.Select):
+        tables = plain_sources(select, context)
+        while context.question and tables and len(tables) > 1:
+            idle = next((alias for alias in tables if _is_idle(alias, select, tables, context)), None)
+            if idle is None:
+                break
+            notes.append(f"{tables[idle].name} left out: it only repeated rows, and the question does not mention it")
+            _remove(idle, select)
+            del tables[idle]
+    return tree, "; ".join(notes) or "every joined table is used or asked about"
+
+
+def matches_do_not_repeat(tree: exp.Expr, context: Context) -> tuple[exp.Expr, str]:
+    """A table joined only to ask whether a match exists becomes IN (...): each row is shown once, not once a match."""
+    notes = []
+    for select in tree.find_all(exp.Select):
+        tables = plain_sources(select, context)
+        if not tables or len(tables) < 2 or select.args.get("distinct") or select.args.get("group"):
+            continue
+        if any(e.find(exp.AggFunc) or isinstance(e, exp.Star) for e in select.expressions):
+            continue
+        for alias, table in list(tables.items()):
+            pair = _only_use(alias, select, tables)
+            if len(tables) > 1 and pair and _is_key(pair[2:], tables) and not _is_key(pair[:2], tables):
+                _remove(alias, select)
+                del tables[alias]
+                _require_match(select, pair, tables, context)
+                notes.append(f"{table.name} only has to hold a match: each row is shown once")
+    return tree, "; ".join(notes) or "no row is repeated by a table that is only matched"
+
+
+def lacking_is_not_differing(tree: exp.Expr, context: Context) -> tuple[exp.Expr, str]:
+    """ "Countries that do not speak English" have no row that says English; a row that says something else proves nothing.
+
+    A joined table of which only `<> 'value'` is asked becomes NOT IN (those with the value), if the question says not.
+    """
+    notes = []
+    if not NEGATION.search(context.question):
+        return tree, "the question negates nothing"
+    for select in tree.find_all(exp.Select):
+        tables = plain_sources(select, context)
+        where = select.args.get("where")
+        for differs in list(where.find_all(exp.NEQ)) if tables and where else ():
+            column = differs.this
+            alias = next((a for a in tables if isinstance(column, exp.Column) and same(a, column.table)), None)
+            if alias is None or differs.find_ancestor(exp.Select) is not select or differs.find_ancestor(exp.Or):
+                continue
+            pair = _only_use(alias, select, tables, besides=column)
+            if len(tables) > 1 and pair and _is_key(pair[2:], tables) and not _is_key(pair[:2], tables):
+                equal = exp.EQ(this=exp.column(column.this.copy()), expression=differs.expression.copy())
+                _drop(differs, select)
+                _remove(alias, select)
+                name = tables.pop(alias).name
+                _require_match(select, pair, tables, context, where=equal)
+                notes.append(f"lacking {equal.sql(context.dialect)} in {name}, rather than having another row there")
+    return tree, "; ".join(notes) or "no difference stands for a lack"
+
+
+def missing_keys_are_outer(tree: exp.Expr, context: Context) -> tuple[exp.Expr, str]:
+    """`t.key IS NULL` after an inner join holds for no row: the join is made a LEFT JOIN, which is what it asks."""
+    notes = []
+    for select in tree.find_all(exp.Select):
+        where = select.args.get("where")
+        tables = plain_sources(select, context)
+        for is_null in where.find_all(exp.Is) if where and tables else ():
+            column = is_null.this
+            if not isinstance(column, exp.Column) or isinstance(is_null.parent, exp.Not):
+                continue
+            for join in select.args.get("joins") or []:
+                table = tables.get(join.this.alias_or_name)
+                if table and same(column.table, join.this.alias_or_name) and _never_null(table, column.name):
+                    join.set("kind", None)
+                    join.set("side", "LEFT")
+                    notes.append(f"rows without a match in {table.name} are asked for: LEFT JOIN")
+    return tree, "; ".join(notes) or "no join hides the rows asked for"
+
+
+def _never_null(table: Table, column: str) -> bool:
+    keys = {*table.primary_key, *(c for key in table.foreign_keys for c in key.columns)}
+    return any(same(column, key) for key in keys)
+
+
+def _is_idle(alias: str, select: exp.Select, tables: dict[str, Table], context: Context) -> bool:
+    """Are the table's columns used only to join it to one other table, whose rows it repeats, without being asked for?"""
+    table = tables[alias]
+    if _mentioned(table, tables, context.question) or any(_is_bare_star(e) for e in select.expressions):
+        return False
+    pair = _only_use(alias, select, tables)
+    return pair is not None and not (_is_key(pair[:2], tables) and exists(pair, tables))
+
+
+def _is_bare_star(node: exp.Expr) -> bool:
+    return isinstance(node, exp.Star)
+
+
+def _mentioned(table: Table, tables: dict[str, Table], question: str) -> bool:
+    """Does the question use a word of the table's name that is not also in the other tables' names?"""
+    others = {w for t in tables.values() if t is not table for w in words_of(t.name)}
+    asked = set(words_of(question))
+    own = set(words_of(table.name)) - others
+    return bool((own or set(words_of(table.name))) & asked)
+
+
+def _only_use(
+    alias: str, select: exp.Select, tables: dict[str, Table], *, besides: exp.Column | None = None
+) -> Edge | None:
+    """The join condition, this table first, if its one column there is all that is used of it."""
+    table = tables[alias]
+    used = [c for c in select.find_all(exp.Column) if same(c.table, alias) or (not c.table and owns(table, c))]
+    used = [c for c in used if c is not besides]
+    join = used[0].find_ancestor(exp.Join) if len(used) == 1 else None
+    if join is None or used[0].parent is not join.args.get("on"):
+        return None
+    first = select.args["from_"].this.alias_or_name == alias
+    if len(select.args["joins"]) != 1 if first else join.this.alias_or_name != alias:
+        return None
+    pair = pair_of(join.args["on"], tables)
+    return pair if pair is None or pair[0] == table.name else (pair[2], pair[3], pair[0], pair[1])
+
+
+def _is_key(end: tuple[str, str], tables: dict[str, Table]) -> bool:
+    table = next(t for t in tables.values() if t.name == end[0])
+    return [c.lower() for c in table.primary_key] == [end[1].lower()]
+
+
+def _require_match(
+    select: exp.Select, pair: Edge, tables: dict[str, Table], context: Context, *, where: exp.Expr | None = None
+) -> None:
+    """Ask that a row of the removed table refers to the kept one; with `where`, that no such row does."""
+    name, column, other, other_column = pair
+    alias = next(alias for alias, table in tables.items() if table.name == other)
+    inner = exp.select(exp.column(identifier(column, context.dialect))).from_(table_node(name, context))
+    kept = exp.column(identifier(other_column, context.dialect), alias)
+    if where is not None:
+        found = exp.Not(this=exp.Is(this=exp.column(identifier(column, context.dialect)), expression=exp.null()))
+        inner = inner.where(where, found)  # NOT IN of a list that holds a NULL is never true
+    inside: exp.Expr = exp.In(this=kept, query=exp.Subquery(this=inner))
+    select.where(inside if where is None else exp.Not(this=inside), copy=False)
+
+
+def _drop(condition: exp.Expr, select: exp.Select) -> None:
+    """Take one condition out of WHERE, and WHERE with it if nothing is left."""
+    parts = [p for p in select.args["where"].this.flatten() if p is not condition]
+    alone = select.args["where"].this is condition
+    select.set("where", None if alone else exp.Where(this=exp.and_(*parts, copy=False)))
+
+
+def _remove(alias: str, select: exp.Select) -> None:
+    joins = select.args["joins"]
+    if select.args["from_"].this.alias_or_name == alias:
+        select.args["from_"].set("this", joins[0].this)
+        select.set("joins", None)
+    else:
+        select.set("joins", [join for join in joins if join.this.alias_or_name != alias])
