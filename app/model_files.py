@@ -9,6 +9,7 @@ from app.command import FAILED, KindCommand
 
 if TYPE_CHECKING:
     from app.terminal import Terminal
+    from model_service.llama_client import LocalModel
     from sql_tools.settings import Settings
 
 models = typer.Typer(help="The embedded models' weights: list, download, verify.", no_args_is_help=True)
@@ -65,7 +66,11 @@ def serve_model(settings: "Settings", port: int | None, terminal: "Terminal") ->
     from model_service import local
 
     file = fetch(settings, terminal)
-    local.serve(file, settings.cache, port or 0, on_ready=lambda running: terminal.show(terminal_views.server(running)))
+
+    def announce(running: "LocalModel") -> None:
+        terminal.show(terminal_views.server(running), whole_lines=True)
+
+    local.serve(file, settings.cache, port or 0, on_ready=announce)
 
 
 def fetch(settings: "Settings", terminal: "Terminal") -> Path:

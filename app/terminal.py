@@ -50,10 +50,10 @@ class Terminal:
         """Can stdout show ticks and lines?"""
         return self.out.encoding.lower().startswith("utf")
 
-    def show(self, parts: Iterable[RenderableType]) -> None:
-        """Print what was asked for, part by part."""
+    def show(self, parts: Iterable[RenderableType], *, whole_lines: bool = False) -> None:
+        """Print what was asked for, part by part; `whole_lines` are never broken, so that they can be copied."""
         for part in parts:
-            self.out.print(part)
+            self.out.print(part, soft_wrap=whole_lines)
 
     def note(self, message: str) -> None:
         """Something done or under way."""

@@ -102,13 +102,10 @@ def model(name: str, about: str, path: Path | None, terminal: Terminal) -> Parts
 
 
 def server(running: LocalModel) -> Parts:
-    """Where a served model answers, and what asks it."""
+    """Where a served model answers, and what asks it; to be copied, so shown in whole lines."""
     yield Text(f"{running.url} serves {running.model}, on this machine only; Ctrl-C stops it.", style="bold")
-    for line in (
-        f"export ARCTIC_COPILOT_API_KEY={running.api_key}",
-        f"arctic-copilot ask --model '{running.url}#{running.model}' \"How many orders are there?\"",
-    ):
-        yield Text(line, no_wrap=True, overflow="ignore")  # to be copied whole
+    yield Text(f"export ARCTIC_COPILOT_API_KEY={running.api_key}")
+    yield Text(f"arctic-copilot ask --model '{running.url}#{running.model}' \"How many orders are there?\"")
 
 
 def _checks(checks: Sequence[Check], terminal: Terminal, *, brief: bool) -> Parts:

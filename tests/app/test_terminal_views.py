@@ -100,7 +100,7 @@ def test_brief_checks_name_those_that_passed_and_explain_the_others(terminal: Te
 def test_what_is_to_be_copied_is_never_wrapped(terminal: Terminal, capsys: pytest.CaptureFixture[str]) -> None:
     running = SimpleNamespace(url="http://127.0.0.1:8080/v1", model="local", api_key="k" * 43)
     terminal.out = Console(width=40)
-    terminal.show(terminal_views.server(running))  # type: ignore[arg-type]
+    terminal.show(terminal_views.server(running), whole_lines=True)  # type: ignore[arg-type]
     lines = capsys.readouterr().out.splitlines()
     assert f"export ARCTIC_COPILOT_API_KEY={'k' * 43}" in lines
     assert any(line.startswith("arctic-copilot ask") and line.endswith('there?"') for line in lines)
