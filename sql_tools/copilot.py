@@ -6,6 +6,7 @@ from contextlib import contextmanager
 
 from langchain_core.language_models import BaseChatModel
 
+from sql_tools.abstain import doubt, says_too_little, unknown_words, weigh
 from sql_tools.answer import answer
 from sql_tools.errors import InvalidSQLError, QuestionError, WarehouseError
 from sql_tools.execute import execute
@@ -118,6 +119,8 @@ class _Run:
                 max_columns=self.settings.max_prompt_columns,
                 max_examples=self.settings.examples,
             )
+        if (declined := self._declined(context)) is not None:
+            return declined
         messages = prompt(self.question, context)
         for repair in range(self.settings.max_repairs + 1):
             with self._stage("repair" if repair else "generate", self._last_problem()):
@@ -135,6 +138,21 @@ class _Run:
                 return self._answered(outcomes)
             messages = repair_prompt(prompt(self.question, context), self.attempts[-1])
         return self._finish("failed", message=f"No SQL passed the checks. {self._last_problem()}")
+
+    def _declined(self, context: Context) -> Answer | None:
+        """An answer that asks back or abstains, where the question says too little or the schema cannot tell."""
+        names = ", ".join(table.name for table in context.tables[:8])
+        if says_too_little(self.question):
+            return self._finish("clarify", message=f"What would you like to know? There are tables for {names}.")
+        with self._stage("judge"):
+            doubted = doubt(self.question, context, self.model)
+        if doubted is None or weigh(doubted, self.question, context) <= self.settings.abstain_above:
+            return None
+        unknown = unknown_words(self.question, context)
+        about = f"it says nothing about {' or '.join(unknown[:3])}; " if unknown else ""
+        check = Check(name="answerable", passed=False, detail=f"the model's doubt is {doubted:.2f}")
+        message = f"I can't answer that from this schema: {about}its tables are {names}."
+        return self._finish("abstained", message=message, checks=(check,))
 
     def _try_all(
         self, drafts: tuple[DraftSQL, ...], context: Context

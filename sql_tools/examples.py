@@ -18,6 +18,7 @@ from sql_tools.models import Table, Turn, ValueMatch
 from sql_tools.words import words_of
 
 MASK = "_"
+COMMON_COUNT = 15
 
 
 def examples(text: str, tables: Sequence[Table], values: Sequence[ValueMatch], *, count: int) -> tuple[Turn, ...]:
@@ -37,6 +38,11 @@ def examples(text: str, tables: Sequence[Table], values: Sequence[ValueMatch], *
     return tuple(reversed(list(found.values())[:count]))
 
 
+def question_words() -> frozenset[str]:
+    """Words that questions use whatever they are about: those left unmasked in many solved questions."""
+    return _bank().common_words
+
+
 class _Bank:
     """The solved questions and an inverted index over their shapes."""
 
@@ -44,6 +50,7 @@ class _Bank:
         self.turns = [Turn(question=row["question"], sql=row["sql"]) for row in rows]
         shapes = [Counter(_shape(row["mask"].split())) for row in rows]
         seen = Counter(term for shape in shapes for term in shape)
+        self.common_words = frozenset(term for term, count in seen.items() if count >= COMMON_COUNT and " " not in term)
         self._rarity = {term: math.log(len(rows) / count) for term, count in seen.items()}
         self._postings: dict[str, list[tuple[int, float]]] = defaultdict(list)
         for index, shape in enumerate(shapes):

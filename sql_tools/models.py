@@ -6,7 +6,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 Status = Literal["answered", "clarify", "abstained", "refused", "failed"]
-Stage = Literal["retrieve", "generate", "validate", "repair", "execute", "answer"]
+Stage = Literal["retrieve", "judge", "generate", "validate", "repair", "execute", "answer"]
 OnStage = Callable[[Stage, str], None]
 
 

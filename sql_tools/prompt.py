@@ -29,6 +29,13 @@ def prompt(question: Question, context: Context) -> list[BaseMessage]:
     ]
 
 
+def answerable_prompt(question: Question, context: Context) -> list[BaseMessage]:
+    """The messages that ask, with the same beginning, whether the tables can answer at all."""
+    asked = f"{_earlier(question)}Question: {question.text}"
+    ask = f"{asked}\nCan this question be answered from these tables alone? Answer yes or no."
+    return [SystemMessage(system_text(context)), HumanMessage(f"{schema_text(context)}\n\n{ask}")]
+
+
 def repair_prompt(messages: list[BaseMessage], attempt: Attempt) -> list[BaseMessage]:
     """The messages for another draft, after one that failed: the draft and what is wrong with it."""
     problem = f"That query is wrong: {attempt.problem}\nWrite the corrected SQL for the same question, SQL alone."
@@ -48,7 +55,7 @@ def schema_text(context: Context) -> str:
 def question_text(question: Question, context: Context) -> str:
     """What belongs to this one question: earlier turns, stored values it mentions, the question."""
     lines = [f"Solved question about other tables: {t.question}\nIts SQL: {t.sql}" for t in context.examples]
-    lines += [f"Earlier question: {t.question}\nIts SQL: {t.sql}" for t in question.history[-2:]]
+    lines += [_earlier(question).rstrip()] if question.history else []
     names = {table.name: table for table in context.tables}
     hints = [
         f"{quote((*names[m.table].path, m.column), context.dialect)} = {_literal(m.value)}"
@@ -59,6 +66,10 @@ def question_text(question: Question, context: Context) -> str:
         lines.append("Stored values the question mentions: " + "; ".join(hints))
     lines.append(f"Question: {question.text}")
     return "\n".join(lines)
+
+
+def _earlier(question: Question) -> str:
+    return "".join(f"Earlier question: {turn.question}\nIts SQL: {turn.sql}\n" for turn in question.history[-2:])
 
 
 def _table_text(table: Table, dialect: str) -> str:

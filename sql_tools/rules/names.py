@@ -185,7 +185,7 @@ class _Binder:
         if len(homes) != 1:
             return False
         self.notes.append(f"there is no column {column.name}: read as {homes[0][0]}.{homes[0][1]}")
-        self._bind(column, *homes[0])
+        self._bind(column, *homes[0], qualify=bool(column.table))
         return True
 
     def _names(self, source: str, stored: str, written: str) -> bool:
