@@ -4,7 +4,6 @@
 a failure is one JSON object on stdout, too.
 """
 
-import os
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -28,8 +27,7 @@ class KindCommand(TyperCommand):
         except KeyboardInterrupt:
             _say("Stopped.")
             raise typer.Exit(STOPPED) from None
-        except BrokenPipeError:
-            _hush()
+        except BrokenPipeError:  # nobody reads stdout any more
             raise typer.Exit(FAILED) from None
         except Exception as error:
             message, hint = explain(error)
@@ -83,8 +81,3 @@ def _say(message: str, hint: str = "") -> None:
     from app.terminal import Terminal
 
     Terminal().trouble(message, hint)
-
-
-def _hush() -> None:
-    """Nobody reads stdout any more: let the interpreter's last flush go nowhere."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -12,7 +12,7 @@ import typer
 from langchain_core.language_models import FakeListChatModel
 from typer.testing import CliRunner, Result
 
-from app import chat_server, cli, open_model
+from app import chat_server, cli, open_model, statements
 from model_service.errors import NoNetworkError
 from sql_tools import copilot
 from sql_tools.errors import ModelError
@@ -114,6 +114,14 @@ def test_checking_a_file_gives_every_line_its_verdict(shop: str, tmp_path: Path)
     assert [v["id"] for v in verdicts] == ["a", 2, 3, 4]
     assert [v.get("allowed") for v in verdicts] == [True, False, None, None]
     assert "error" in verdicts[2]
+    assert result.exit_code == 3
+
+
+def test_a_check_that_breaks_is_that_lines_error(shop: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "statements.jsonl").write_text('{"id": 1, "sql": "SELECT 1"}')
+    monkeypatch.setattr(statements, "check", fail(ZeroDivisionError()))
+    result = run("check", "--file", str(tmp_path / "statements.jsonl"))
+    assert json.loads(result.stdout) == {"version": 1, "id": 1, "error": "the checks broke: ZeroDivisionError"}
     assert result.exit_code == 3
 
 
@@ -245,10 +253,11 @@ def test_binary_junk_never_reaches_the_terminal(shop: str) -> None:
     assert b"Traceback" not in done.stderr
 
 
-def test_a_reader_that_leaves_is_no_traceback(shop: str) -> None:
+@pytest.mark.parametrize("words", [["schema"], ["schema", "--json"], ["check", "SELECT 1", "--json"]])
+def test_a_reader_that_leaves_is_no_traceback(shop: str, words: list[str]) -> None:
     read, write = os.pipe()
     os.close(read)
-    command = [sys.executable, "-c", "from app.cli import main; main()", "schema", "--json"]
+    command = [sys.executable, "-c", "from app.cli import main; main()", *words]
     done = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, timeout=120, check=False)
     os.close(write)
     assert (done.returncode, done.stderr) == (1, b"")
