@@ -137,12 +137,19 @@ def evaluate(
     seed: Annotated[int, typer.Option(help="Draws the sample.")] = 7,
     out: Annotated[Path | None, typer.Option(help="Keep a line a question here; the same command goes on.")] = None,
     model: ModelOption = None,
+    replay: Annotated[
+        bool,
+        typer.Option(
+            "--replay", help="Take what the model said last time to the same prompt; times mean nothing then."
+        ),
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Measure execution accuracy: our rows on the local engine against the gold SQL's on SQLite."""
     from app import terminal_views
     from app.contract import print_json
     from app.terminal import Terminal
+    from sql_tools.completion_cache import CompletionCache
     from sql_tools.copilot import ask as ask_copilot
     from sql_tools.evaluate import evaluate as evaluate_copilot
     from sql_tools.evaluate import read_questions
@@ -151,6 +158,7 @@ def evaluate(
     terminal, asked = Terminal(), read_questions(questions)
     settings = read_settings(model=model, max_rows=EVAL_MAX_ROWS)
     chat_model = _open_model(settings, terminal)
+    chat_model.cache = CompletionCache(settings.cache / "completions.db", weights=settings.model, replay=replay)
     with terminal.verdicts() as on_progress:
         report = evaluate_copilot(
             asked,

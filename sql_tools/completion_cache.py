@@ -1,5 +1,6 @@
 """Completions kept by prompt, model and parameters, so that checks can be compared without asking the model again."""
 
+import json
 import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,11 +12,13 @@ from langchain_core.outputs import Generation
 
 
 class CompletionCache(BaseCache):
-    """A langchain-core cache in one SQLite file; `weights` keeps one model's completions apart from another's."""
+    """A langchain-core cache in one SQLite file; `weights` keeps one model's completions apart from another's.
 
-    def __init__(self, path: Path, *, weights: str) -> None:
+    Without `replay` everything is kept and nothing is taken from it."""
+
+    def __init__(self, path: Path, *, weights: str, replay: bool = True) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._weights = weights
+        self._weights, self._replay = weights, replay
         self._connection = sqlite3.connect(path, check_same_thread=False, timeout=30)
         self._connection.execute(
             "CREATE TABLE IF NOT EXISTS completions (weights, model, prompt, reply, PRIMARY KEY (weights, model, prompt))"
@@ -23,15 +26,17 @@ class CompletionCache(BaseCache):
 
     def lookup(self, prompt: str, llm_string: str) -> Sequence[Generation] | None:
         """The kept generations for exactly this prompt and these parameters, else None."""
+        if not self._replay:
+            return None
         row = self._connection.execute(
             "SELECT reply FROM completions WHERE weights = ? AND model = ? AND prompt = ?",
             (self._weights, llm_string, prompt),
         ).fetchone()
-        return [loads(item) for item in loads(row[0])] if row else None
+        return [loads(item, allowed_objects="core") for item in json.loads(row[0])] if row else None
 
     def update(self, prompt: str, llm_string: str, return_val: Sequence[Generation]) -> None:
         """Keep these generations."""
-        reply = dumps([dumps(generation) for generation in return_val])
+        reply = json.dumps([dumps(generation) for generation in return_val])
         with self._connection:
             self._connection.execute(
                 "INSERT OR REPLACE INTO completions VALUES (?, ?, ?, ?)", (self._weights, llm_string, prompt, reply)

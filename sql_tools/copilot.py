@@ -1,5 +1,6 @@
 """ask(): question -> context -> prompt -> draft SQL -> valid SQL -> result -> answer, with one bounded repair loop."""
 
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,7 +26,7 @@ from sql_tools.models import (
     Status,
     ValidSQL,
 )
-from sql_tools.prompt import prompt, repair_prompt
+from sql_tools.prompt import prompt, repair_prompt, without_values
 from sql_tools.refuse import refuse
 from sql_tools.retrieve import catalog_of, retrieve
 from sql_tools.settings import Settings
@@ -33,6 +34,7 @@ from sql_tools.validate import validate
 from sql_tools.vote import vote
 from sql_tools.warehouses import Warehouse
 
+QUOTED = re.compile(r"'[^']*'")
 VOTE_TEMPERATURE = 0.7
 REPAIR_CANDIDATES = 3  # asked greedily again, a small model repeats itself
 
@@ -119,9 +121,10 @@ class _Run:
                 max_columns=self.settings.max_prompt_columns,
                 max_examples=self.settings.examples,
             )
-        if (declined := self._declined(context)) is not None:
+        shown = context if self.settings.may_share_values else without_values(context)
+        if (declined := self._declined(context, shown)) is not None:
             return declined
-        messages = prompt(self.question, context)
+        messages = prompt(self.question, shown)
         for repair in range(self.settings.max_repairs + 1):
             with self._stage("repair" if repair else "generate", self._last_problem()):
                 drafts = generate(
@@ -136,16 +139,16 @@ class _Run:
                 return self._finish("refused", message=refusal)
             if outcomes:
                 return self._answered(outcomes)
-            messages = repair_prompt(prompt(self.question, context), self.attempts[-1])
+            messages = repair_prompt(prompt(self.question, shown), self._last_attempt())
         return self._finish("failed", message=f"No SQL passed the checks. {self._last_problem()}")
 
-    def _declined(self, context: Context) -> Answer | None:
+    def _declined(self, context: Context, shown: Context) -> Answer | None:
         """An answer that asks back or abstains, where the question says too little or the schema cannot tell."""
         names = ", ".join(table.name for table in context.tables[:8])
         if says_too_little(self.question):
             return self._finish("clarify", message=f"What would you like to know? There are tables for {names}.")
         with self._stage("judge"):
-            doubted = doubt(self.question, context, self.model)
+            doubted = doubt(self.question, shown, self.model)
         if doubted is None or weigh(doubted, self.question, context) <= self.settings.abstain_above:
             return None
         unknown = unknown_words(self.question, context)
@@ -209,6 +212,13 @@ class _Run:
             model=_name(self.model),
             timings={stage: round(seconds, 4) for stage, seconds in self.timings.items()},
         )
+
+    def _last_attempt(self) -> Attempt:
+        """The last draft and its problem; an engine's complaint may quote stored values, which not every model may see."""
+        last = self.attempts[-1]
+        if self.settings.may_share_values:
+            return last
+        return Attempt(sql=last.sql, problem=QUOTED.sub("'…'", last.problem))
 
     def _last_problem(self) -> str:
         return self.attempts[-1].problem if self.attempts else ""

@@ -29,6 +29,17 @@ def prompt(question: Question, context: Context) -> list[BaseMessage]:
     ]
 
 
+def without_values(context: Context) -> Context:
+    """The context as a model elsewhere may see it: names, types, keys and comments, but nothing of what is stored."""
+    bare = tuple(
+        table.model_copy(
+            update={"columns": tuple(c.model_copy(update={"values": (), "samples": ()}) for c in table.columns)}
+        )
+        for table in context.tables
+    )
+    return context.model_copy(update={"tables": bare, "values": ()})
+
+
 def answerable_prompt(question: Question, context: Context) -> list[BaseMessage]:
     """The messages that ask, with the same beginning, whether the tables can answer at all."""
     asked = f"{_earlier(question)}Question: {question.text}"

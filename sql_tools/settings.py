@@ -1,11 +1,14 @@
 """Settings, read from the environment once, at the edge."""
 
 from pathlib import Path
+from urllib.parse import urlparse
 
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from sql_tools.errors import SettingsError
+
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 class Settings(BaseSettings):
@@ -32,6 +35,12 @@ class Settings(BaseSettings):
     def cache(self) -> Path:
         """The cache folder with `~` expanded; not created here."""
         return self.cache_dir.expanduser()
+
+    @property
+    def may_share_values(self) -> bool:
+        """May the model see stored values? Always if it is on this machine, else only if the setting says so."""
+        host = urlparse(self.model).hostname if "://" in self.model else "localhost"
+        return self.share_values or host in LOOPBACK
 
 
 def read_settings(**overrides: object) -> Settings:

@@ -6,7 +6,7 @@ from langchain_core.language_models import BaseChatModel
 from pydantic import SecretStr
 
 from sql_tools.errors import SettingsError
-from sql_tools.settings import Settings
+from sql_tools.settings import LOOPBACK, Settings
 
 MAX_TOKENS = 400
 TIMEOUT_SECONDS = 120.0
@@ -14,10 +14,12 @@ TIMEOUT_SECONDS = 120.0
 
 def create(settings: Settings) -> BaseChatModel:
     """The model at `settings.model`, a base URL with the model's name after `#`; greedy unless a call says otherwise."""
-    from langchain_openai import ChatOpenAI  # slow to import, so only where it is used
+    from langchain_openai import ChatOpenAI  # slow to import, so only where they are used
+    from openai import DefaultHttpxClient
 
     url, name = urldefrag(settings.model)
-    if not urlparse(url).hostname:
+    host = urlparse(url).hostname
+    if not host:
         raise SettingsError(f"{settings.model!r} is not a URL.", "Write it like http://host:8000/v1#model.")
     return ChatOpenAI(
         base_url=url,
@@ -27,5 +29,6 @@ def create(settings: Settings) -> BaseChatModel:
         max_tokens=MAX_TOKENS,
         timeout=TIMEOUT_SECONDS,
         max_retries=1,
+        http_client=DefaultHttpxClient(trust_env=False) if host in LOOPBACK else None,  # never through a user's proxy
         seed=7,
     )

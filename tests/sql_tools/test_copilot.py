@@ -1,5 +1,6 @@
 """The whole way from question to answer on a real DuckDB, with a model that says what the test tells it."""
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,9 @@ from typing import Any
 import duckdb
 import pytest
 from langchain_core.language_models.fake_chat_models import FakeListChatModel
+from langchain_core.messages import AIMessage
+from langchain_core.outputs import ChatGeneration, ChatResult
+from pydantic import Field
 
 from sql_tools import Question, Settings, Turn, ask, check
 from sql_tools.errors import ModelError, QuestionError
@@ -31,7 +35,7 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
 class Model(FakeListChatModel):
     """Says the replies in order and keeps what it was asked."""
 
-    asked: list[str] = []
+    asked: list[str] = Field(default_factory=list)
 
     def _call(self, messages: Any, *args: Any, **kwargs: Any) -> str:
         self.asked.append("\n".join(str(m.content) for m in messages))
@@ -131,3 +135,50 @@ def test_check_answers_without_a_model_and_without_running(warehouse: Warehouse)
     bad = check("select nope from customer", warehouse, SETTINGS)
     assert (good.allowed, " ".join(good.sql.split()), good.problems) == (True, "SELECT name FROM customer", ())
     assert (bad.allowed, bad.problems[0].rule) == (False, "known_columns")
+
+
+def test_a_remote_model_sees_no_stored_value_unless_a_setting_allows_it(warehouse: Warehouse) -> None:
+    away = Settings(model="http://models.example.com/v1#big", max_repairs=1)
+    says = model(
+        "SELECT name FROM customer WHERE name = 1 AND nope", "SELECT name FROM customer WHERE country = 'haiti'"
+    )
+    answer = ask("Which customers are from Haiti?", warehouse, says, away)
+    assert answer.rows == (("Ann",),)
+    assert not any(value in text for text in says.asked for value in ("haiti", "France", "Ann", "Bob"))
+    told = model("SELECT name FROM customer WHERE country = 'haiti'")
+    ask("Which customers are from Haiti?", warehouse, told, away.model_copy(update={"share_values": True}))
+    assert "customer.country = 'haiti'" in told.asked[0]
+
+
+@pytest.mark.parametrize("text", ["Show me the data", "hello", "help me", "What is there to see?"])
+def test_a_question_that_says_too_little_is_asked_back(warehouse: Warehouse, text: str) -> None:
+    answer = ask(text, warehouse, model("SELECT 1"), SETTINGS)
+    assert answer.status == "clarify"
+    assert "customer, orders" in answer.message
+
+
+class Doubter(Model):
+    """Gives the probability of its first token, as a served model does."""
+
+    top_logprobs: int | None = None
+    odds_of_no: float = 0.5
+
+    def _generate(self, messages: Any, *args: Any, **kwargs: Any) -> ChatResult:
+        if not kwargs.get("logprobs"):
+            return super()._generate(messages, *args, **kwargs)
+        top = [
+            {"token": "no", "logprob": math.log(self.odds_of_no)},
+            {"token": "Yes", "logprob": math.log(1 - self.odds_of_no)},
+        ]
+        said = AIMessage("no", response_metadata={"logprobs": {"content": [{"top_logprobs": top}]}})
+        return ChatResult(generations=[ChatGeneration(message=said)])
+
+
+@pytest.mark.parametrize(("odds", "status"), [(0.9, "abstained"), (0.01, "answered")])
+def test_a_question_the_schema_cannot_tell_is_declined_with_the_reason(
+    warehouse: Warehouse, odds: float, status: str
+) -> None:
+    doubter = Doubter(responses=["SELECT 1"], asked=[], odds_of_no=odds)
+    answer = ask("What is the weather in Paris?", warehouse, doubter, SETTINGS)
+    assert answer.status == status
+    assert ("weather" in answer.message) == (status == "abstained")
