@@ -9,7 +9,7 @@ from sql_tools.errors import SettingsError
 from sql_tools.settings import LOOPBACK, Settings
 
 MAX_TOKENS = 400
-TIMEOUT_SECONDS = 120.0
+TIMEOUT_SECONDS = 300.0  # a small machine that is busy with other work
 
 
 def create(settings: Settings) -> BaseChatModel:

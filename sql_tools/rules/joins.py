@@ -187,7 +187,9 @@ def _conditions(join: exp.Join) -> list[exp.Expr]:
 def table_node(name: str, context: Context) -> exp.Table:
     table = next(t for t in context.catalog if t.name == name)
     parts = [identifier(part, context.dialect) for part in table.path]
-    return exp.Table(this=parts[-1], db=parts[0] if len(parts) > 1 else None)
+    node = exp.Table(this=parts[-1], db=parts[0] if len(parts) > 1 else None)
+    node.meta["added"] = True
+    return node
 
 
 def shortest(reached: list[str], target: str, edges: list[Edge]) -> list[Edge] | None:

@@ -11,20 +11,24 @@ from sqlglot.optimizer.scope import Scope, traverse_scope
 from sql_tools.errors import InvalidSQLError
 from sql_tools.identifiers import identifier, nearest, same
 from sql_tools.models import Context, Table
-from sql_tools.words import singular
+from sql_tools.words import singular, words_of
 
 
 def known_tables(tree: exp.Expr, context: Context) -> tuple[exp.Expr, str]:
     """Each table named is in the catalog or is a CTE; its name is written as stored."""
     names = []
+    notes = []
     for scope in traverse_scope(tree):
         for table in scope.tables:
             if not isinstance(table.this, exp.Identifier) or (not table.db and table.name in scope.cte_sources):
                 continue
             stored = _find_table(table, context)
+            if not same(stored.name, table.name):
+                notes.append(f"there is no table {table.name}: read as {stored.name}")
             _rename_table(table, stored, context.dialect)
             names.append(stored.name)
-    return tree, "all in the schema: " + ", ".join(sorted(set(names))) if names else "no tables"
+    listed = "all in the schema: " + ", ".join(sorted(set(names))) if names else "no tables"
+    return tree, "; ".join([*dict.fromkeys(notes), listed])
 
 
 def known_columns(tree: exp.Expr, context: Context) -> tuple[exp.Expr, str]:
@@ -62,6 +66,9 @@ def _find_table(table: exp.Table, context: Context) -> Table:
         schemas = ", ".join(sorted(t.schema_name for t in hits))
         raise InvalidSQLError(f"Table {table.name} is in several schemas ({schemas}): name one.", rule="known_tables")
     names = [t.name for t in context.catalog]
+    alike = [t for t in context.catalog if _letters(t.name) == _letters(table.name)]
+    if len(alike) == 1 and not table.this.quoted:
+        return alike[0]
     close = nearest(table.name, names)
     listed = ", ".join(names if len(names) <= 20 else close or names[:20])
     raise InvalidSQLError(f"There is no table {table.name}; there are {listed}.", rule="known_tables")
@@ -203,7 +210,14 @@ class _Binder:
 
     def _homes(self, name: str) -> list[tuple[str, str]]:
         found = ((source, _match(name, columns)) for source, columns in self.sources.items() if columns is not None)
-        return [(source, stored) for source, stored in found if stored]
+        homes = [(source, stored) for source, stored in found if stored]
+        drafted = [home for home in homes if not self._was_added(home[0])]
+        return drafted if len(drafted) == 1 else homes
+
+    def _was_added(self, source: str) -> bool:
+        """Did a rule bring this table into FROM? Then the draft did not mean its columns."""
+        node = self._node(source)
+        return isinstance(node, exp.Table) and bool(node.meta.get("added"))
 
     def _what_exists(self, name: str) -> str:
         lines = [f"{source} has {', '.join(columns)}" for source, columns in self.sources.items() if columns]
@@ -284,6 +298,11 @@ def _output_of(scope: Scope, context: Context) -> list[str] | None:
                 names += columns
     outer = scope.outer_columns
     return list(outer) or names
+
+
+def _letters(name: str) -> str:
+    """Each word singular, run together: `cars_names` and `CarName` are alike."""
+    return "".join(words_of(name))
 
 
 def _bare(name: str) -> str:
