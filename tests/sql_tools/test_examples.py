@@ -12,12 +12,6 @@ def test_the_shape_is_found_whatever_the_names() -> None:
     assert "ORDER BY COUNT(*) DESC LIMIT 1" in found[-1].sql
 
 
-def test_both_of_two_values_finds_an_intersection() -> None:
-    values = [ValueMatch(text=v, table="singer", column="country", value=v) for v in ("France", "Haiti")]
-    found = examples("Which names have both singers from France and singers from Haiti?", [SINGER], values, count=3)
-    assert any("INTERSECT" in turn.sql for turn in found)
-
-
 def test_no_two_examples_have_the_same_sql() -> None:
     found = examples("How many singers are there?", [SINGER], [], count=5)
     assert len({turn.sql for turn in found}) == 5
