@@ -14,20 +14,20 @@ def answer(result: QueryResult) -> str:
         return "No rows match."
     if len(result.rows) == 1 and len(result.columns) <= 4:
         row = result.rows[0]
-        if len(row) == 1:
-            return f"{_label(result, 0)}: {_value(row[0])}."
-        return "; ".join(f"{_label(result, i)}: {_value(cell)}" for i, cell in enumerate(row)) + "."
+        return "; ".join(_label(result, i) + _value(cell) for i, cell in enumerate(row)) + "."
     if result.truncated:
         return f"The first {len(result.rows):,} rows; there are more."
     if len(result.rows) == 1:
         return "One row."
     if len(result.columns) == 1 and len(result.rows) <= 5:
-        return f"{_label(result, 0)}: {', '.join(_value(row[0]) for row in result.rows)}."
+        return f"{_label(result, 0)}{', '.join(_value(row[0]) for row in result.rows)}."
     return f"{len(result.rows):,} rows."
 
 
 def _label(result: QueryResult, index: int) -> str:
-    return result.columns[index].name
+    """The column's name before its value; none where the engine made it up from an expression, as `count_star()`."""
+    name = result.columns[index].name
+    return "" if "(" in name else f"{name}: "
 
 
 def _value(cell: Any) -> str:

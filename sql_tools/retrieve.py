@@ -83,17 +83,20 @@ class Catalog:
             sum(self._rarity[t] * min(2, n) for t, n in asked.items() if t in terms) / (1 + 0.1 * math.sqrt(len(terms)))
             for terms in self._terms
         ]
-        held = {match.table for match in values}
-        order = sorted(range(len(scores)), key=lambda i: (-scores[i] - (self.tables[i].name in held), i))
+        held = {(match.table, match.column) for match in values}
+        holders = {table for table, _ in held}
+        order = sorted(range(len(scores)), key=lambda i: (-scores[i] - (self.tables[i].name in holders), i))
+        widest = max(1, max_columns // 2)
         chosen: set[int] = set()
         budget = max_columns
         for i in order[: MAX_TABLES if scores[order[0]] else 3]:
-            if chosen and len(self.tables[i].columns) > budget:
+            width = min(widest, len(self.tables[i].columns))
+            if chosen and width > budget:
                 continue
             chosen.add(i)
-            budget -= len(self.tables[i].columns)
+            budget -= width
         chosen |= self._bridges(chosen)
-        return tuple(self.tables[i] for i in sorted(chosen))
+        return tuple(_narrow(self.tables[i], asked, held_columns=held, limit=widest) for i in sorted(chosen))
 
     def _bridges(self, chosen: set[int]) -> set[int]:
         """Tables that refer to two or more of the chosen ones: joins run through them."""
@@ -152,6 +155,22 @@ def _terms_of(text: str) -> Iterable[str]:
         padded = f"^{word}$"
         if len(word) > 3:
             yield from ("#" + padded[i : i + 4] for i in range(len(padded) - 3))
+
+
+def _narrow(table: Table, asked: Counter[str], *, held_columns: set[tuple[str, str]], limit: int) -> Table:
+    """The table with its keys and the `limit` columns most asked about, in their order; whole if it is not wider."""
+    if len(table.columns) <= limit:
+        return table
+    keys = {*table.primary_key, *(name for key in table.foreign_keys for name in key.columns)}
+
+    def weight(index: int) -> tuple[float, int]:
+        column = table.columns[index]
+        terms = set(_terms_of(f"{column.name} {column.comment}"))
+        asked_for = sum(1 for term in terms if term in asked) / math.sqrt(1 + len(terms))
+        return (-asked_for - 9 * ((table.name, column.name) in held_columns) - 3 * (column.name in keys), index)
+
+    kept = sorted(sorted(range(len(table.columns)), key=weight)[:limit])
+    return table.model_copy(update={"columns": tuple(table.columns[i] for i in kept)})
 
 
 def _table_terms(table: Table) -> Iterable[str]:

@@ -33,6 +33,11 @@ def test_the_sentence_says_what_the_rows_say(given: QueryResult, sentence: str) 
     assert answer(given) == sentence
 
 
+def test_a_made_up_column_name_is_left_out() -> None:
+    counted = QueryResult(columns=(ResultColumn(name="count_star()", type="BIGINT"),), rows=((57,),))
+    assert answer(counted) == "57."
+
+
 def test_the_result_most_agree_on_wins_whatever_its_order_and_types() -> None:
     assert vote([result((1,)), result((2.0,), (3,)), result((Decimal(3),), (2,))]) == (1, 2)
 

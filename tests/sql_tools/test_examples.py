@@ -1,7 +1,7 @@
 """Solved questions of the same shape."""
 
 from sql_tools.examples import examples, question_words
-from sql_tools.models import Column, Table, ValueMatch
+from sql_tools.models import Column, Table
 
 SINGER = Table(schema_name="main", name="singer", columns=(Column(name="country", type="VARCHAR"),))
 

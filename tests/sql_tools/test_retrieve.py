@@ -78,6 +78,14 @@ def test_a_table_that_links_two_chosen_ones_comes_along() -> None:
     assert {"players", "clubs", "zz_link"} <= {t.name for t in context.tables}
 
 
+def test_a_table_of_two_thousand_columns_is_cut_to_those_asked_about() -> None:
+    wide = table("sensor", {f"reading_{i}": () for i in range(1999)} | {"wind_speed": ()})
+    shown = ask("What is the average wind speed?", [wide], max_columns=100)
+    assert "wind_speed" in [c.name for c in shown.tables[0].columns]
+    assert len(shown.tables[0].columns) == 50
+    assert len(shown.catalog[0].columns) == 2000
+
+
 def test_tables_stay_in_the_catalogs_order() -> None:
     tables = [*many(20), table("players", {"id": ()}), table("clubs", {"id": ()})]
     names = [t.name for t in ask("clubs of players", tables).tables]

@@ -1,0 +1,58 @@
+"""How often the real model declines what the demo cannot tell, and answers what it can: 20 questions each."""
+
+import json
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.demo import ACTS
+from app.open_model import open_model
+from sql_tools.abstain import doubt, weigh
+from sql_tools.models import Question
+from sql_tools.retrieve import retrieve
+from sql_tools.settings import Settings
+from sql_tools.warehouses import Warehouse, open_warehouse
+
+QUESTIONS: dict[str, list[str]] = json.loads((Path(__file__).parent / "fixtures" / "demo_questions.json").read_text())
+SETTINGS = Settings()
+
+
+@pytest.fixture(scope="module")
+def warehouse() -> Iterator[Warehouse]:
+    with closing(open_warehouse("demo", SETTINGS)) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def model(warehouse: Warehouse) -> Any:
+    return open_model(SETTINGS, warehouse=warehouse)
+
+
+def declined(kind: str, warehouse: Warehouse, model: Any) -> list[str]:
+    found = []
+    for text in QUESTIONS[kind]:
+        question = Question(text=text)
+        context = retrieve(question, warehouse, max_columns=SETTINGS.max_prompt_columns)
+        doubted = doubt(question, context, model)
+        assert doubted is not None
+        if weigh(doubted, question, context) > SETTINGS.abstain_above:
+            found.append(text)
+    print(f"\n{kind}: {len(found)} of {len(QUESTIONS[kind])} declined")
+    return found
+
+
+def test_no_question_of_the_two_sets_is_in_the_demo() -> None:
+    assert not {act.question for act in ACTS} & {text for texts in QUESTIONS.values() for text in texts}
+
+
+@pytest.mark.model
+def test_most_of_what_the_demo_cannot_tell_is_declined(warehouse: Warehouse, model: Any) -> None:
+    assert len(declined("unanswerable", warehouse, model)) >= 13
+
+
+@pytest.mark.model
+def test_hardly_anything_the_demo_can_tell_is_declined(warehouse: Warehouse, model: Any) -> None:
+    assert len(declined("answerable", warehouse, model)) <= 1
