@@ -69,6 +69,7 @@ def lacking_is_not_differing(tree: exp.Expr, context: Context) -> tuple[exp.Expr
             pair = _only_use(alias, select, tables, besides=column)
             if len(tables) > 1 and pair and _is_key(pair[2:], tables) and not _is_key(pair[:2], tables):
                 equal = exp.EQ(this=exp.column(column.this.copy()), expression=differs.expression.copy())
+                equal.this.meta.update(column.meta)
                 _drop(differs, select)
                 _remove(alias, select)
                 name = tables.pop(alias).name
@@ -106,8 +107,27 @@ def _is_idle(alias: str, select: exp.Select, tables: dict[str, Table], context: 
     table = tables[alias]
     if _mentioned(table, tables, context.question) or any(_is_bare_star(e) for e in select.expressions):
         return False
+    if _joins_nothing(alias, select, tables):
+        return True
     pair = _only_use(alias, select, tables)
     return pair is not None and not (_is_key(pair[:2], tables) and exists(pair, tables))
+
+
+def _columns_of(alias: str, table: Table, select: exp.Select) -> list[exp.Column]:
+    """The columns of this table used anywhere in the SELECT, subqueries included."""
+    return [
+        column
+        for column in select.find_all(exp.Column)
+        if same(column.table, alias)
+        or (not column.table and (column.meta["table"] is table if "table" in column.meta else owns(table, column)))
+    ]
+
+
+def _joins_nothing(alias: str, select: exp.Select, tables: dict[str, Table]) -> bool:
+    """Is the table's one use a join condition that compares its column with itself?"""
+    used = _columns_of(alias, tables[alias], select)
+    on = next((j.args.get("on") for j in select.args["joins"] if j.this.alias_or_name == alias), None)
+    return isinstance(on, exp.EQ) and on.this == on.expression and all(column.parent is on for column in used)
 
 
 def _is_bare_star(node: exp.Expr) -> bool:
@@ -127,8 +147,7 @@ def _only_use(
 ) -> Edge | None:
     """The join condition, this table first, if its one column there is all that is used of it."""
     table = tables[alias]
-    used = [c for c in select.find_all(exp.Column) if same(c.table, alias) or (not c.table and owns(table, c))]
-    used = [c for c in used if c is not besides]
+    used = [c for c in _columns_of(alias, table, select) if c is not besides]
     join = used[0].find_ancestor(exp.Join) if len(used) == 1 else None
     if join is None or used[0].parent is not join.args.get("on"):
         return None

@@ -148,7 +148,7 @@ class _Binder:
         name = column.name
         homes = self._homes(name)
         if len(homes) == 1:
-            self._bind(column, *homes[0], qualify=False)
+            self._bind(column, *homes[0], qualify=len(self._all_homes(name)) > 1)
         elif homes:
             self._settle_ambiguous(column, homes)
         elif any(same(name, alias) for alias in self.aliases) or self.open:
@@ -209,10 +209,13 @@ class _Binder:
         )
 
     def _homes(self, name: str) -> list[tuple[str, str]]:
-        found = ((source, _match(name, columns)) for source, columns in self.sources.items() if columns is not None)
-        homes = [(source, stored) for source, stored in found if stored]
+        homes = self._all_homes(name)
         drafted = [home for home in homes if not self._was_added(home[0])]
         return drafted if len(drafted) == 1 else homes
+
+    def _all_homes(self, name: str) -> list[tuple[str, str]]:
+        found = ((source, _match(name, columns)) for source, columns in self.sources.items() if columns is not None)
+        return [(source, stored) for source, stored in found if stored]
 
     def _was_added(self, source: str) -> bool:
         """Did a rule bring this table into FROM? Then the draft did not mean its columns."""
