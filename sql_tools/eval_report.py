@@ -26,6 +26,7 @@ class EvalReport(Record):
     git_commit: str
     not_run: int
     not_scored: dict[str, int]
+    by_database: dict[str, tuple[int, int]]  # correct, scored
 
 
 def summarize(verdicts: Sequence[Verdict], missing: Mapping[str, int], model: str, seed: int) -> EvalReport:
@@ -47,7 +48,13 @@ def summarize(verdicts: Sequence[Verdict], missing: Mapping[str, int], model: st
         git_commit=git_commit(),
         not_run=by_status["failed"],
         not_scored={reason: count for reason, count in not_scored.items() if count},
+        by_database={name: _counts(scored, name) for name in sorted({verdict.db_id for verdict in scored})},
     )
+
+
+def _counts(scored: Sequence[Verdict], database: str) -> tuple[int, int]:
+    of_this = [verdict.correct for verdict in scored if verdict.db_id == database]
+    return sum(of_this), len(of_this)
 
 
 def wilson95(correct: int, scored: int) -> tuple[float, float]:

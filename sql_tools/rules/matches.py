@@ -21,7 +21,7 @@ def no_idle_joins(tree: exp.Expr, context: Context) -> tuple[exp.Expr, str]:
     notes = []
     for select in tree.find_all(exp.Select):
         tables = plain_sources(select, context)
-        while context.question and tables and len(tables) > 1:
+        while tables and len(tables) > 1:
             idle = next((alias for alias in tables if _is_idle(alias, select, tables, context)), None)
             if idle is None:
                 break
