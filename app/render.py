@@ -15,6 +15,7 @@ from sql_tools.models import Answer, Attempt, Check
 
 STAGES = {
     "retrieve": "Choosing tables",
+    "judge": "Asking whether the schema can tell",
     "generate": "Writing SQL",
     "validate": "Checking the SQL",
     "repair": "Repairing the SQL",

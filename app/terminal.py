@@ -23,6 +23,7 @@ if TYPE_CHECKING:  # `doctor` must speak even where parts of the product are mis
 MAX_WORDS_CHARS = 2000
 STAGES: dict[Stage, str] = {
     "retrieve": "Looking at the schema",
+    "judge": "Asking whether the schema can tell",
     "generate": "Writing SQL",
     "validate": "Checking the SQL",
     "repair": "Repairing the SQL",

@@ -105,3 +105,12 @@ def test_each_status_without_an_answer_has_its_own_sign(status: str, sign: str) 
 def test_markup_in_messages_is_shown_not_obeyed() -> None:
     shown = show("answered", message="costs $5 and $6 :red[x]", columns=ROWS["columns"])
     assert shown.markdown[0].value == r"costs \$5 and \$6 \:red\[x\]"
+
+
+def test_every_stage_has_words_on_both_surfaces() -> None:
+    from typing import get_args
+
+    from app import render, terminal
+    from sql_tools.models import Stage
+
+    assert set(get_args(Stage)) == set(render.STAGES) == set(terminal.STAGES)
