@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,9 @@ class CompletionCache(BaseCache):
             "SELECT reply FROM completions WHERE weights = ? AND model = ? AND prompt = ?",
             (self._weights, llm_string, prompt),
         ).fetchone()
-        return [loads(item, allowed_objects="core") for item in json.loads(row[0])] if row else None
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="The function `loads` is in beta")
+            return [loads(item, allowed_objects="core") for item in json.loads(row[0])] if row else None
 
     def update(self, prompt: str, llm_string: str, return_val: Sequence[Generation]) -> None:
         """Keep these generations."""
