@@ -36,6 +36,7 @@ from sql_tools.warehouses import Warehouse
 
 QUOTED = re.compile(r"'[^']*'")
 VOTE_TEMPERATURE = 0.7
+NAME_MISSING = 0.08  # less doubt is enough once a draft needed a name that does not exist
 REPAIR_CANDIDATES = 3  # asked greedily again, a small model repeats itself
 
 
@@ -110,6 +111,8 @@ class _Run:
         self.on_stage = on_stage
         self.attempts: list[Attempt] = []
         self.timings: dict[str, float] = {}
+        self.doubt = 0.0
+        self.last_rule = ""
 
     def answer(self) -> Answer:
         if refusal := refuse(self.question.text):
@@ -139,6 +142,8 @@ class _Run:
                 return self._finish("refused", message=refusal)
             if outcomes:
                 return self._answered(outcomes)
+            if not repair and self._needs_what_is_not_there(self.last_rule):
+                return self._abstained(context)
             messages = repair_prompt(prompt(self.question, shown), self._last_attempt())
         return self._finish("failed", message=f"No SQL passed the checks. {self._last_problem()}")
 
@@ -149,11 +154,20 @@ class _Run:
             return self._finish("clarify", message=f"What would you like to know? There are tables for {names}.")
         with self._stage("judge"):
             doubted = doubt(self.question, shown, self.model)
-        if doubted is None or weigh(doubted, self.question, context) <= self.settings.abstain_above:
-            return None
+        self.doubt = weigh(doubted, self.question, context) if doubted is not None else 0.0
+        return self._abstained(context) if self.doubt > self.settings.abstain_above else None
+
+    def _needs_what_is_not_there(self, rule: str) -> bool:
+        """Was the draft refused for a name that does not exist, on a question already in doubt?"""
+        return rule in ("known_columns", "known_tables") and self.doubt > self.settings.abstain_above - NAME_MISSING
+
+    def _abstained(self, context: Context) -> Answer:
+        names = ", ".join(table.name for table in context.tables[:8])
         unknown = unknown_words(self.question, context)
         about = f"it says nothing about {' or '.join(unknown[:3])}; " if unknown else ""
-        check = Check(name="answerable", passed=False, detail=f"the model's doubt is {doubted:.2f}")
+        check = Check(
+            name="answerable", passed=False, detail=f"doubt {self.doubt:.2f}, at most {self.settings.abstain_above:.2f}"
+        )
         message = f"I can't answer that from this schema: {about}its tables are {names}."
         return self._finish("abstained", message=message, checks=(check,))
 
@@ -169,6 +183,7 @@ class _Run:
                 self.attempts.append(Attempt(sql=draft.text))
             except (InvalidSQLError, WarehouseError) as error:
                 self.attempts.append(Attempt(sql=draft.text, problem=error.message))
+                self.last_rule = error.rule if isinstance(error, InvalidSQLError) else ""
                 if isinstance(error, InvalidSQLError) and error.fatal:
                     refusals.append(error.message)
         return outcomes, refusals[0] if refusals and not outcomes else ""

@@ -26,7 +26,7 @@ class Settings(BaseSettings):
     candidates: int = Field(1, ge=1, le=16, description="drafts asked of the model; the most agreed-on result wins")
     examples: int = Field(3, ge=0, le=10, description="solved questions of the same shape shown to the model")
     max_repairs: int = Field(2, ge=0, le=5, description="how often a failed draft goes back to the model")
-    abstain_above: float = Field(0.22, ge=0, le=1, description="the model's doubt above which a question is declined")
+    abstain_above: float = Field(0.24, ge=0, le=1, description="the model's doubt above which a question is declined")
     max_question_chars: int = Field(4000, ge=1, description="longest question taken")
     max_prompt_columns: int = Field(150, ge=1, description="schemas up to this many columns pass whole")
     share_values: bool = Field(False, description="may sample values go to a model that is not on this machine?")

@@ -10,7 +10,7 @@ from sqlglot import exp
 
 from sql_tools.identifiers import identifier, same
 from sql_tools.models import Context, Table
-from sql_tools.rules.joins import Edge, exists, owns, pair_of, plain_sources, table_node
+from sql_tools.rules.joins import Edge, owns, pair_of, plain_sources, table_node
 from sql_tools.words import words_of
 
 NEGATION = re.compile(r"\b(?:not|never|no|without|neither|nor|except|excluding|cannot)\b|n['’]t\b", re.IGNORECASE)
@@ -21,11 +21,15 @@ def no_idle_joins(tree: exp.Expr, context: Context) -> tuple[exp.Expr, str]:
     notes = []
     for select in tree.find_all(exp.Select):
         tables = plain_sources(select, context)
+        if len(tables) > 1:
+            _name_by_parent_key(select, tables)
         while tables and len(tables) > 1:
             idle = next((alias for alias in tables if _is_idle(alias, select, tables, context)), None)
             if idle is None:
                 break
-            notes.append(f"{tables[idle].name} left out: it only repeated rows, and the question does not mention it")
+            notes.append(
+                f"{tables[idle].name} left out: nothing is taken from it, and the question does not mention it"
+            )
             _remove(idle, select)
             del tables[idle]
     return tree, "; ".join(notes) or "every joined table is used or asked about"
@@ -103,14 +107,11 @@ def _never_null(table: Table, column: str) -> bool:
 
 
 def _is_idle(alias: str, select: exp.Select, tables: dict[str, Table], context: Context) -> bool:
-    """Are the table's columns used only to join it to one other table, whose rows it repeats, without being asked for?"""
+    """Are the table's columns used only to join it to one other table, without the question speaking of it?"""
     table = tables[alias]
-    if _mentioned(table, tables, context.question) or any(_is_bare_star(e) for e in select.expressions):
+    if _mentioned(table, tables, select, context.question) or any(_is_bare_star(e) for e in select.expressions):
         return False
-    if _joins_nothing(alias, select, tables):
-        return True
-    pair = _only_use(alias, select, tables)
-    return pair is not None and not (_is_key(pair[:2], tables) and exists(pair, tables))
+    return _joins_nothing(alias, select, tables) or _only_use(alias, select, tables) is not None
 
 
 def _columns_of(alias: str, table: Table, select: exp.Select) -> list[exp.Column]:
@@ -134,12 +135,29 @@ def _is_bare_star(node: exp.Expr) -> bool:
     return isinstance(node, exp.Star)
 
 
-def _mentioned(table: Table, tables: dict[str, Table], question: str) -> bool:
-    """Does the question use a word of the table's name that is not also in the other tables' names?"""
+def _mentioned(table: Table, tables: dict[str, Table], select: exp.Select, question: str) -> bool:
+    """Does the question use a word of the table's name that is not also in the other tables' names?
+
+    Where the name has no word of its own, only a count can be about its rows.
+    """
     others = {w for t in tables.values() if t is not table for w in words_of(t.name)}
-    asked = set(words_of(question))
-    own = set(words_of(table.name)) - others
-    return bool((own or set(words_of(table.name))) & asked)
+    own = {word for word in words_of(table.name) if len(word) > 2} - others
+    return bool(own & set(words_of(question))) if own else any(e.find(exp.AggFunc) for e in select.expressions)
+
+
+def _name_by_parent_key(select: exp.Select, tables: dict[str, Table]) -> None:
+    """Where a join equates a foreign key with the key it refers to, the rest of the SELECT names the latter."""
+    for join in select.args["joins"]:
+        on = join.args.get("on")
+        pair = pair_of(on, tables) if on else None
+        if pair is None or _is_key(pair[:2], tables) == _is_key(pair[2:], tables):
+            continue
+        parent, child = (on.this, on.expression) if _is_key(pair[:2], tables) else (on.expression, on.this)
+        for column in list(select.find_all(exp.Column)):
+            if column == child and column.parent is not on and column.find_ancestor(exp.Select) is select:
+                renamed = parent.copy()
+                renamed.meta.update(parent.meta)
+                column.replace(renamed)
 
 
 def _only_use(
