@@ -70,9 +70,11 @@ def unknown_words(question: Question, context: Context) -> list[str]:
             known.update(w for text in _texts(column.name, column.comment) for w in text)
     known.update(word for match in context.values for word in words_of(match.text))
     stems = {word[:5] for word in known}
+    run_together = " ".join(known)  # `highschooler` knows high and schooler
     asked = dict.fromkeys(word for word in words_of(question.text) if len(word) > 3)
     common = NOTHING_SAID | COMMON | question_words()
-    return [word for word in asked if word not in common and word[:5] not in stems and not word.isdigit()]
+    asked_for = [word for word in asked if word not in common and not word.isdigit()]
+    return [word for word in asked_for if word[:5] not in stems and word not in run_together]
 
 
 def _texts(*texts: str) -> Iterable[list[str]]:

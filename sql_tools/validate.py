@@ -28,6 +28,7 @@ RULES: tuple[Rule, ...] = (
     values.stored_values,
     habits.like_compared_with_like,
     logic.no_row_is_both,
+    logic.equal_to_a_list_is_in,
     habits.text_matches_ignore_case,
     habits.grouped_columns,
 )
@@ -43,6 +44,7 @@ MENDS: frozenset[Rule] = frozenset(
         values.stored_values,
         habits.like_compared_with_like,
         logic.no_row_is_both,
+        logic.equal_to_a_list_is_in,
         habits.text_matches_ignore_case,
         habits.grouped_columns,
     }

@@ -31,6 +31,25 @@ def no_row_is_both(tree: exp.Expr, context: Context) -> tuple[exp.Expr, str]:
     return tree, "no condition contradicts another"
 
 
+def equal_to_a_list_is_in(tree: exp.Expr, context: Context) -> tuple[exp.Expr, str]:
+    """`c = (SELECT ...)` of what may be several rows is written IN: the same for one row, no error for more."""
+    count = 0
+    for equal in list(tree.find_all(exp.EQ, exp.NEQ)):
+        query = equal.expression.this if isinstance(equal.expression, exp.Subquery) else None
+        if isinstance(query, exp.Select) and not _one_row(query):
+            inside: exp.Expr = exp.In(this=equal.this, query=equal.expression)
+            equal.replace(exp.Not(this=inside) if isinstance(equal, exp.NEQ) else inside)
+            count += 1
+    return tree, f"{count} comparisons with a list written IN" if count else "no comparison with a list"
+
+
+def _one_row(query: exp.Select) -> bool:
+    limit = query.args.get("limit")
+    if limit is not None and limit.expression is not None and limit.expression.sql() == "1":
+        return True
+    return not query.args.get("group") and all(e.find(exp.AggFunc) for e in query.expressions)
+
+
 def _clash(select: exp.Select) -> tuple[exp.EQ, exp.EQ] | None:
     where = select.args.get("where")
     parts = list(where.this.flatten()) if where and isinstance(where.this, exp.And) else []

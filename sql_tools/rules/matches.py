@@ -142,7 +142,10 @@ def _mentioned(table: Table, tables: dict[str, Table], select: exp.Select, quest
     """
     others = {w for t in tables.values() if t is not table for w in words_of(t.name)}
     own = {word for word in words_of(table.name) if len(word) > 2} - others
-    return bool(own & set(words_of(question))) if own else any(e.find(exp.AggFunc) for e in select.expressions)
+    asked = words_of(question)
+    if own:
+        return any(said.startswith(word) or word.startswith(said) for word in own for said in asked if len(said) > 2)
+    return any(e.find(exp.AggFunc) for e in select.expressions)
 
 
 def _name_by_parent_key(select: exp.Select, tables: dict[str, Table]) -> None:

@@ -12,6 +12,7 @@ def warehouse_error(error: Exception) -> WarehouseError:
     """A driver exception as ours: what the engine says, without its error class, source excerpt and long lists."""
     text = str(error).split("\n\nLINE ")[0].split("\n\tCandidate functions")[0].strip()
     text = re.sub(r'\nDid you mean "(pg_|sqlite_|duckdb_|information_schema|pragma_).*', "", text)
+    text = re.sub(r"\s*Use \"?SET .*", "", text, flags=re.DOTALL)  # settings are locked, and a model would try them
     kind, _, rest = text.partition(" Error: ")
     message = rest if rest and len(kind) < 30 else text
     if isinstance(error, duckdb.OutOfMemoryException):

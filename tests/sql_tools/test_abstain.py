@@ -27,6 +27,12 @@ def test_words_of_names_and_comments_are_known() -> None:
     assert unknown_words(asked, CONTEXT) == ["email"]
 
 
+def test_words_that_a_name_runs_together_are_known() -> None:
+    table = Table(schema_name="main", name="Highschooler", columns=())
+    context = Context(dialect="duckdb", tables=(table,), catalog=(table,))
+    assert unknown_words(Question(text="How many high schoolers?"), context) == []
+
+
 def test_an_unknown_word_raises_and_a_stored_value_lowers_the_doubt() -> None:
     plain = Question(text="How many customers?")
     found = CONTEXT.model_copy(update={"values": (ValueMatch(text="x", table="t", column="c", value="x"),)})
