@@ -8,7 +8,7 @@ from sqlglot.errors import SqlglotError
 
 from sql_tools.errors import InvalidSQLError, WarehouseError
 from sql_tools.models import Check, Context, DraftSQL, ValidSQL
-from sql_tools.rules import Rule, habits, joins, logic, matches, names, reads, values
+from sql_tools.rules import Rule, habits, joins, logic, matches, names, order, reads, values
 
 RULES: tuple[Rule, ...] = (
     reads.only_a_select,
@@ -31,6 +31,7 @@ RULES: tuple[Rule, ...] = (
     logic.equal_to_a_list_is_in,
     habits.text_matches_ignore_case,
     habits.grouped_columns,
+    order.ties_are_broken,
 )
 # Rules that change what the SQL means to what the question means: not for SQL that somebody wrote on purpose.
 MENDS: frozenset[Rule] = frozenset(
@@ -47,6 +48,7 @@ MENDS: frozenset[Rule] = frozenset(
         logic.equal_to_a_list_is_in,
         habits.text_matches_ignore_case,
         habits.grouped_columns,
+        order.ties_are_broken,
     }
 )
 MAX_SQL_CHARS = 50_000
