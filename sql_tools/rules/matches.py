@@ -57,7 +57,7 @@ def matches_do_not_repeat(tree: exp.Expr, context: Context) -> tuple[exp.Expr, s
 def lacking_is_not_differing(tree: exp.Expr, context: Context) -> tuple[exp.Expr, str]:
     """ "Countries that do not speak English" have no row that says English; a row that says something else proves nothing.
 
-    A joined table of which only `<> 'value'` is asked becomes NOT IN (those with the value), if the question says not.
+    Joined tables of which only `<> 'value'` is asked become NOT IN (those with the value), if the question says not.
     """
     notes = []
     if not NEGATION.search(context.question):
@@ -65,20 +65,20 @@ def lacking_is_not_differing(tree: exp.Expr, context: Context) -> tuple[exp.Expr
     for select in tree.find_all(exp.Select):
         tables = plain_sources(select, context)
         where = select.args.get("where")
-        for differs in list(where.find_all(exp.NEQ)) if tables and where else ():
+        for differs in list(where.find_all(exp.NEQ)) if len(tables) > 1 and where else ():
             column = differs.this
-            alias = next((a for a in tables if isinstance(column, exp.Column) and same(a, column.table)), None)
-            if alias is None or differs.find_ancestor(exp.Select) is not select or differs.find_ancestor(exp.Or):
+            if not isinstance(column, exp.Column) or differs.find_ancestor(exp.Select) is not select:
                 continue
-            pair = _only_use(alias, select, tables, besides=column)
-            if len(tables) > 1 and pair and _is_key(pair[2:], tables) and not _is_key(pair[:2], tables):
-                equal = exp.EQ(this=exp.column(column.this.copy()), expression=differs.expression.copy())
-                equal.this.meta.update(column.meta)
+            kept = None if differs.find_ancestor(exp.Or) else _only_asked_about(select, tables, besides=column)
+            holders = _holders(kept, differs, select, tables, context) if kept else None
+            if kept and holders is not None:
                 _drop(differs, select)
-                _remove(alias, select)
-                name = tables.pop(alias).name
-                _require_match(select, pair, tables, context, where=equal)
-                notes.append(f"lacking {equal.sql(context.dialect)} in {name}, rather than having another row there")
+                node = _source(kept, select)
+                select.args["from_"].set("this", node)
+                select.set("joins", None)
+                select.where(exp.Not(this=holders), copy=False)
+                notes.append(f"{tables[kept].name} lacking {column.name} = {differs.expression.sql(context.dialect)}")
+                break
     return tree, "; ".join(notes) or "no difference stands for a lack"
 
 
@@ -163,12 +163,10 @@ def _name_by_parent_key(select: exp.Select, tables: dict[str, Table]) -> None:
                 column.replace(renamed)
 
 
-def _only_use(
-    alias: str, select: exp.Select, tables: dict[str, Table], *, besides: exp.Column | None = None
-) -> Edge | None:
+def _only_use(alias: str, select: exp.Select, tables: dict[str, Table]) -> Edge | None:
     """The join condition, this table first, if its one column there is all that is used of it."""
     table = tables[alias]
-    used = [c for c in _columns_of(alias, table, select) if c is not besides]
+    used = _columns_of(alias, table, select)
     join = used[0].find_ancestor(exp.Join) if len(used) == 1 else None
     if join is None or used[0].parent is not join.args.get("on"):
         return None
@@ -184,19 +182,65 @@ def _is_key(end: tuple[str, str], tables: dict[str, Table]) -> bool:
     return [c.lower() for c in table.primary_key] == [end[1].lower()]
 
 
-def _require_match(
-    select: exp.Select, pair: Edge, tables: dict[str, Table], context: Context, *, where: exp.Expr | None = None
-) -> None:
-    """Ask that a row of the removed table refers to the kept one; with `where`, that no such row does."""
+def _require_match(select: exp.Select, pair: Edge, tables: dict[str, Table], context: Context) -> None:
+    """Ask that a row of the removed table refers to the kept one."""
     name, column, other, other_column = pair
     alias = next(alias for alias, table in tables.items() if table.name == other)
     inner = exp.select(exp.column(identifier(column, context.dialect))).from_(table_node(name, context))
     kept = exp.column(identifier(other_column, context.dialect), alias)
-    if where is not None:
-        found = exp.Not(this=exp.Is(this=exp.column(identifier(column, context.dialect)), expression=exp.null()))
-        inner = inner.where(where, found)  # NOT IN of a list that holds a NULL is never true
-    inside: exp.Expr = exp.In(this=kept, query=exp.Subquery(this=inner))
-    select.where(inside if where is None else exp.Not(this=inside), copy=False)
+    select.where(exp.In(this=kept, query=exp.Subquery(this=inner)), copy=False)
+
+
+def _only_asked_about(select: exp.Select, tables: dict[str, Table], *, besides: exp.Column) -> str | None:
+    """The alias of the one table that is used outside the join conditions and one other condition."""
+    used = {
+        alias
+        for alias, table in tables.items()
+        for column in _columns_of(alias, table, select)
+        if column is not besides and not column.find_ancestor(exp.Join)
+    }
+    kept = used.pop() if len(used) == 1 else None
+    return None if kept is None or any(c is besides for c in _columns_of(kept, tables[kept], select)) else kept
+
+
+def _holders(
+    kept: str, differs: exp.NEQ, select: exp.Select, tables: dict[str, Table], context: Context
+) -> exp.In | None:
+    """`kept.key IN (SELECT foreign key FROM the other tables WHERE column = value)`, if the joins lead from that key."""
+    pairs = [pair_of(join.args["on"], tables) if join.args.get("on") else None for join in select.args["joins"]]
+    name = tables[kept].name
+    links = [pair for pair in pairs if pair and name in (pair[0], pair[2])]
+    if None in pairs or len(links) != 1:
+        return None
+    child, column, _, key = links[0] if links[0][2] == name else (links[0][2], links[0][3], *links[0][:2])
+    if not _is_key((name, key), tables) or _is_key((child, column), tables):
+        return None
+    foreign = exp.column(identifier(column, context.dialect), child)
+    inner = exp.select(foreign).from_(table_node(child, context))
+    reached = {child}
+    for pair in (pair for pair in pairs if pair and name not in (pair[0], pair[2])):
+        near, far = (pair[:2], pair[2:]) if pair[0] in reached else (pair[2:], pair[:2])
+        if near[0] not in reached:
+            return None
+        ends = [exp.column(identifier(end[1], context.dialect), end[0]) for end in (near, far)]
+        inner.append("joins", exp.Join(this=table_node(far[0], context), on=exp.EQ(this=ends[0], expression=ends[1])))
+        reached.add(far[0])
+    asked = (
+        next(table.name for alias, table in tables.items() if same(alias, differs.this.table))
+        if differs.this.table
+        else child
+    )
+    equal = exp.EQ(this=exp.column(differs.this.this.copy(), asked), expression=differs.expression.copy())
+    equal.this.meta.update(differs.this.meta)
+    there = exp.Not(this=exp.Is(this=foreign.copy(), expression=exp.null()))  # NOT IN a list with a NULL is never true
+    inner = inner.where(equal, there)
+    return exp.In(this=exp.column(identifier(key, context.dialect), kept), query=exp.Subquery(this=inner))
+
+
+def _source(alias: str, select: exp.Select) -> exp.Expr:
+    nodes = [select.args["from_"].this, *(join.this for join in select.args["joins"])]
+    found: exp.Expr = next(node for node in nodes if node.alias_or_name == alias)
+    return found
 
 
 def _drop(condition: exp.Expr, select: exp.Select) -> None:
