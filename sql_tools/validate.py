@@ -8,7 +8,7 @@ from sqlglot.errors import SqlglotError
 
 from sql_tools.errors import InvalidSQLError, WarehouseError
 from sql_tools.models import Check, Context, DraftSQL, ValidSQL
-from sql_tools.rules import Rule, habits, joins, logic, matches, names, order, reads, values
+from sql_tools.rules import MENDS, Rule, habits, joins, logic, matches, names, order, reads, values
 
 RULES: tuple[Rule, ...] = (
     reads.only_a_select,
@@ -32,24 +32,6 @@ RULES: tuple[Rule, ...] = (
     habits.text_matches_ignore_case,
     habits.grouped_columns,
     order.ties_are_broken,
-)
-# Rules that change what the SQL means to what the question means: not for SQL that somebody wrote on purpose.
-MENDS: frozenset[Rule] = frozenset(
-    {
-        joins.joins_follow_keys,
-        joins.missing_tables_are_joined,
-        matches.no_idle_joins,
-        matches.lacking_is_not_differing,
-        matches.matches_do_not_repeat,
-        matches.missing_keys_are_outer,
-        values.stored_values,
-        habits.like_compared_with_like,
-        logic.no_row_is_both,
-        logic.equal_to_a_list_is_in,
-        habits.text_matches_ignore_case,
-        habits.grouped_columns,
-        order.ties_are_broken,
-    }
 )
 MAX_SQL_CHARS = 50_000
 

@@ -4,10 +4,12 @@ from sqlglot import exp
 
 from sql_tools.errors import InvalidSQLError
 from sql_tools.models import Column, Context
+from sql_tools.rules import mend
 
 NUMBERS = ("INT", "DOUBLE", "FLOAT", "REAL", "DECIMAL", "NUMERIC", "NUMBER", "HUGEINT")
 
 
+@mend
 def text_matches_ignore_case(tree: exp.Expr, context: Context) -> tuple[exp.Expr, str]:
     """LIKE becomes ILIKE: nobody asking in words means the case of the letters."""
     count = 0
@@ -17,6 +19,7 @@ def text_matches_ignore_case(tree: exp.Expr, context: Context) -> tuple[exp.Expr
     return tree, f"{count} LIKE made to ignore case" if count else "nothing to change"
 
 
+@mend
 def grouped_columns(tree: exp.Expr, context: Context) -> tuple[exp.Expr, str]:
     """A bare column beside an aggregate gets a value per group: of the row that holds the MIN or MAX, else any."""
     notes: list[str] = []
@@ -39,6 +42,7 @@ def no_aggregate_in_where(tree: exp.Expr, context: Context) -> tuple[exp.Expr, s
     return tree, "no aggregate in WHERE"
 
 
+@mend
 def like_compared_with_like(tree: exp.Expr, context: Context) -> tuple[exp.Expr, str]:
     """Text columns compared with numbers compare as text; text averaged or ordered against numbers is read as a number."""
     notes: list[str] = []

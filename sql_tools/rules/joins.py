@@ -11,10 +11,12 @@ from sqlglot import exp
 
 from sql_tools.identifiers import identifier, same
 from sql_tools.models import Context, Table
+from sql_tools.rules import mend
 
 Edge = tuple[str, str, str, str]  # table, column, other table, other column
 
 
+@mend
 def joins_follow_keys(tree: exp.Expr, context: Context) -> tuple[exp.Expr, str]:
     """Each join condition that cannot hold is replaced by the way the keys lead."""
     notes = []
@@ -26,6 +28,7 @@ def joins_follow_keys(tree: exp.Expr, context: Context) -> tuple[exp.Expr, str]:
     return tree, "; ".join(notes) or "every join condition can hold"
 
 
+@mend
 def missing_tables_are_joined(tree: exp.Expr, context: Context) -> tuple[exp.Expr, str]:
     """A column that no table in FROM has, but one table the keys lead to has, brings that table into FROM."""
     notes = []

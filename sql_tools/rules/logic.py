@@ -4,8 +4,10 @@ from sqlglot import exp
 
 from sql_tools.errors import InvalidSQLError
 from sql_tools.models import Context
+from sql_tools.rules import mend
 
 
+@mend
 def no_row_is_both(tree: exp.Expr, context: Context) -> tuple[exp.Expr, str]:
     """`c = 'a' AND c = 'b'` holds for no row: written as those with 'a' INTERSECT those with 'b'.
 
@@ -31,6 +33,7 @@ def no_row_is_both(tree: exp.Expr, context: Context) -> tuple[exp.Expr, str]:
     return tree, "no condition contradicts another"
 
 
+@mend
 def equal_to_a_list_is_in(tree: exp.Expr, context: Context) -> tuple[exp.Expr, str]:
     """`c = (SELECT ...)` of what may be several rows is written IN: the same for one row, no error for more."""
     count = 0

@@ -10,12 +10,14 @@ from sqlglot import exp
 
 from sql_tools.identifiers import identifier, same
 from sql_tools.models import Context, Table
+from sql_tools.rules import mend
 from sql_tools.rules.joins import Edge, owns, pair_of, plain_sources, table_node
 from sql_tools.words import words_of
 
 NEGATION = re.compile(r"\b(?:not|never|no|without|neither|nor|except|excluding|cannot)\b|n['’]t\b", re.IGNORECASE)
 
 
+@mend
 def no_idle_joins(tree: exp.Expr, context: Context) -> tuple[exp.Expr, str]:
     """A table that gives nothing, is not asked about and repeats the other's rows is left out of FROM."""
     notes = []
@@ -35,6 +37,7 @@ def no_idle_joins(tree: exp.Expr, context: Context) -> tuple[exp.Expr, str]:
     return tree, "; ".join(notes) or "every joined table is used or asked about"
 
 
+@mend
 def matches_do_not_repeat(tree: exp.Expr, context: Context) -> tuple[exp.Expr, str]:
     """A table joined only to ask whether a match exists becomes IN (...): each row is shown once, not once a match."""
     notes = []
@@ -54,6 +57,7 @@ def matches_do_not_repeat(tree: exp.Expr, context: Context) -> tuple[exp.Expr, s
     return tree, "; ".join(notes) or "no row is repeated by a table that is only matched"
 
 
+@mend
 def lacking_is_not_differing(tree: exp.Expr, context: Context) -> tuple[exp.Expr, str]:
     """ "Countries that do not speak English" have no row that says English; a row that says something else proves nothing.
 
@@ -82,6 +86,7 @@ def lacking_is_not_differing(tree: exp.Expr, context: Context) -> tuple[exp.Expr
     return tree, "; ".join(notes) or "no difference stands for a lack"
 
 
+@mend
 def missing_keys_are_outer(tree: exp.Expr, context: Context) -> tuple[exp.Expr, str]:
     """`t.key IS NULL` after an inner join holds for no row: the join is made a LEFT JOIN, which is what it asks."""
     notes = []

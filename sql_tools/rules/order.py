@@ -4,9 +4,11 @@ from sqlglot import exp
 
 from sql_tools.identifiers import identifier
 from sql_tools.models import Context
+from sql_tools.rules import mend
 from sql_tools.rules.joins import plain_sources
 
 
+@mend
 def ties_are_broken(tree: exp.Expr, context: Context) -> tuple[exp.Expr, str]:
     """ORDER BY with LIMIT goes on with what is grouped by, in the same direction, else with the primary keys in FROM."""
     notes = []

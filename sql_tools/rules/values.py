@@ -10,11 +10,13 @@ from sqlglot import exp
 from sql_tools.errors import InvalidSQLError
 from sql_tools.identifiers import identifier
 from sql_tools.models import Column, Context, Table
+from sql_tools.rules import mend
 from sql_tools.words import fold
 
 TEXT = ("VARCHAR", "TEXT", "STRING", "CHAR")
 
 
+@mend
 def stored_values(tree: exp.Expr, context: Context) -> tuple[exp.Expr, str]:
     """Text literals compared with columns are stored values; InvalidSQLError for words compared with numbers."""
     notes = []
