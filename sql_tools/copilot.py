@@ -144,7 +144,8 @@ class _Run:
                 return self._answered(outcomes)
             if not repair and self._needs_what_is_not_there(self.last_rule):
                 return self._abstained(context)
-            messages = repair_prompt(prompt(self.question, shown), self._last_attempt())
+            bare = shown.model_copy(update={"examples": ()})  # a small model takes names from them
+            messages = repair_prompt(prompt(self.question, bare), self._last_attempt())
         return self._finish("failed", message=f"No SQL passed the checks. {self._last_problem()}")
 
     def _declined(self, context: Context, shown: Context) -> Answer | None:
