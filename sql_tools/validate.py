@@ -44,13 +44,22 @@ def validate(draft: DraftSQL, context: Context, *, explain: Callable[[str], None
     tree = parse(draft)
     checks = [Check(name="one_statement", passed=True, detail="one statement, comments dropped")]
     for rule in RULES if context.question else (rule for rule in RULES if rule not in MENDS):
-        tree, detail = rule(tree, context)
+        tree, detail = _apply(rule, tree, context)
         checks.append(Check(name=rule.__name__, passed=True, detail=detail))
     text = tree.sql(dialect=draft.dialect, pretty=True, comments=False)
     if explain is not None:
         _explain(text, explain)
         checks.append(Check(name="engine_explain", passed=True, detail="the engine binds and plans it"))
     return ValidSQL(text=text, dialect=draft.dialect, checks=tuple(checks))
+
+
+def _apply(rule: Rule, tree: exp.Expr, context: Context) -> tuple[exp.Expr, str]:
+    try:
+        return rule(tree, context)
+    except (SqlglotError, RecursionError) as error:
+        why = str(error).split("\n")[0].strip(" :")
+        hint = "Give each table and subquery in FROM an alias of its own."
+        raise InvalidSQLError(f"The SQL can't be checked: {why}.", hint, rule=rule.__name__) from error
 
 
 def parse(draft: DraftSQL) -> exp.Expr:

@@ -56,10 +56,8 @@ def like_compared_with_like(tree: exp.Expr, context: Context) -> tuple[exp.Expr,
 
 
 def _is_grouped(select: exp.Select) -> bool:
-    if select.args.get("group"):
-        return not (
-            select.args["group"].args.get("all") or any(select.args["group"].args.get(k) for k in ("cube", "rollup"))
-        )
+    if group := select.args.get("group"):
+        return not (group.args.get("all") or group.find(exp.Cube, exp.Rollup, exp.GroupingSets))
     return any(_own_aggregate(select, node) for e in select.expressions for node in e.find_all(exp.AggFunc))
 
 

@@ -99,16 +99,17 @@ def missing_keys_are_outer(tree: exp.Expr, context: Context) -> tuple[exp.Expr, 
                 continue
             for join in select.args.get("joins") or []:
                 table = tables.get(join.this.alias_or_name)
-                if table and same(column.table, join.this.alias_or_name) and _never_null(table, column.name):
+                if table and same(column.table, join.this.alias_or_name) and _never_null(table, column, join):
                     join.set("kind", None)
                     join.set("side", "LEFT")
                     notes.append(f"rows without a match in {table.name} are asked for: LEFT JOIN")
     return tree, "; ".join(notes) or "no join hides the rows asked for"
 
 
-def _never_null(table: Table, column: str) -> bool:
-    keys = {*table.primary_key, *(c for key in table.foreign_keys for c in key.columns)}
-    return any(same(column, key) for key in keys)
+def _never_null(table: Table, column: exp.Column, join: exp.Join) -> bool:
+    """A primary key, or what the join equates; another foreign key may be NULL in a row that matches."""
+    equated = [side for equal in join.find_all(exp.EQ) for side in (equal.this, equal.expression)]
+    return column in equated or any(same(column.name, key) for key in table.primary_key)
 
 
 def _is_idle(alias: str, select: exp.Select, tables: dict[str, Table], context: Context) -> bool:

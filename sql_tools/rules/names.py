@@ -18,17 +18,32 @@ def known_tables(tree: exp.Expr, context: Context) -> tuple[exp.Expr, str]:
     """Each table named is in the catalog or is a CTE; its name is written as stored."""
     names = []
     notes = []
-    for scope in traverse_scope(tree):
-        for table in scope.tables:
-            if not isinstance(table.this, exp.Identifier) or (not table.db and table.name in scope.cte_sources):
-                continue
-            stored = _find_table(table, context)
-            if not same(stored.name, table.name):
-                notes.append(f"there is no table {table.name}: read as {stored.name}")
-            _rename_table(table, stored, context.dialect)
-            names.append(stored.name)
+    _spell_ctes_alike(tree, context.dialect)
+    ctes = {
+        id(table)
+        for scope in traverse_scope(tree)
+        for table in scope.tables
+        if not table.db and not table.catalog and table.name in scope.cte_sources
+    }
+    for table in list(tree.find_all(exp.Table)):  # not only those of the scopes: some subqueries are in none
+        if not isinstance(table.this, exp.Identifier) or id(table) in ctes:
+            continue
+        stored = _find_table(table, context)
+        if not same(stored.name, table.name):
+            notes.append(f"there is no table {table.name}: read as {stored.name}")
+        _rename_table(table, stored, context.dialect)
+        names.append(stored.name)
     listed = "all in the schema: " + ", ".join(sorted(set(names))) if names else "no tables"
     return tree, "; ".join([*dict.fromkeys(notes), listed])
+
+
+def _spell_ctes_alike(tree: exp.Expr, dialect: str) -> None:
+    """`FROM old` means the CTE `Old`: written as the CTE is, since the scopes compare letter by letter."""
+    named = {cte.alias.lower(): cte.args["alias"].this for cte in tree.find_all(exp.CTE)}
+    for table in tree.find_all(exp.Table):
+        cte = named.get(table.name.lower()) if isinstance(table.this, exp.Identifier) and not table.db else None
+        if cte is not None and (dialect == "duckdb" or not (cte.quoted or table.this.quoted)):
+            table.set("this", cte.copy())
 
 
 def known_columns(tree: exp.Expr, context: Context) -> tuple[exp.Expr, str]:

@@ -188,14 +188,15 @@ def test_one_value_is_written_large(chat: Chat) -> None:
 
 
 def test_a_write_is_refused_in_words(chat: Chat) -> None:
-    chat.open().asked(WRITE)
+    chat.open().ask(WRITE)
+    until(lambda: bool(chat.find("stAlert")))
     assert "Refused" in chat.find("stAlert")[0].text
 
 
 def test_the_stages_show_while_it_runs_and_stop_gives_it_up(chat: Chat) -> None:
     Stub.gate.clear()
     chat.open().ask(NUMBER)
-    until(lambda: "Writing SQL" in chat.text)
+    until(lambda: "Asking whether the schema can tell" in chat.text)
     chat.click("Stop")
     until(lambda: "Stopped." in chat.text)
 
@@ -203,7 +204,7 @@ def test_the_stages_show_while_it_runs_and_stop_gives_it_up(chat: Chat) -> None:
 def test_what_is_typed_while_it_runs_is_not_lost(chat: Chat) -> None:
     Stub.gate.clear()
     chat.open().ask(NUMBER)
-    until(lambda: "Writing SQL" in chat.text)
+    until(lambda: "Asking whether the schema can tell" in chat.text)
     chat.find("stChatInputTextArea")[0].send_keys("half a quest")
     Stub.gate.set()
     until(lambda: bool(chat.find("stMetricValue")))
@@ -219,7 +220,8 @@ def test_nothing_is_wider_than_the_window(chat: Chat, width: int) -> None:
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_all_text_can_be_read(chat: Chat, theme: str) -> None:
-    chat.open(theme=theme).asked(BARS).asked(WRITE)
+    chat.open(theme=theme).asked(BARS).ask(WRITE)
+    until(lambda: bool(chat.find("stAlert")))
     assert chat.run("return getComputedStyle(document.querySelector('.stApp')).colorScheme") == theme
     assert chat.run(LOW_CONTRAST) == []
 
