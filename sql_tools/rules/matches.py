@@ -15,6 +15,7 @@ from sql_tools.rules.joins import Edge, owns, pair_of, plain_sources, table_node
 from sql_tools.words import words_of
 
 NEGATION = re.compile(r"\b(?:not|never|no|without|neither|nor|except|excluding|cannot)\b|n['’]t\b", re.IGNORECASE)
+COUNTED = re.compile(r"\b(?:how many|number of|count)\s+(?:the\s+|different\s+|distinct\s+)?(\w+)", re.IGNORECASE)
 
 
 @mend
@@ -75,7 +76,7 @@ def lacking_is_not_differing(tree: exp.Expr, context: Context) -> tuple[exp.Expr
                 continue
             kept = None if differs.find_ancestor(exp.Or) else _only_asked_about(select, tables, besides=column)
             holders = _holders(kept, differs, select, tables, context) if kept else None
-            if kept and holders is not None:
+            if kept and holders is not None and not _counts_others(kept, select, tables, context):
                 _drop(differs, select)
                 node = _source(kept, select)
                 select.args["from_"].set("this", node)
@@ -207,6 +208,15 @@ def _only_asked_about(select: exp.Select, tables: dict[str, Table], *, besides: 
     }
     kept = used.pop() if len(used) == 1 else None
     return None if kept is None or any(c is besides for c in _columns_of(kept, tables[kept], select)) else kept
+
+
+def _counts_others(kept: str, select: exp.Select, tables: dict[str, Table], context: Context) -> bool:
+    """Does the question count rows of a joined table ("how many languages are not official"), not of the kept one?"""
+    counted = COUNTED.search(context.question)
+    if counted is None or not any(e.find(exp.Count) for e in select.expressions):
+        return False
+    said = set(words_of(counted[1])) - set(words_of(tables[kept].name))
+    return any(said & set(words_of(table.name)) for alias, table in tables.items() if alias != kept)
 
 
 def _holders(
