@@ -8,15 +8,14 @@ that gives no probabilities is not asked.
 
 import math
 import re
-from collections.abc import Iterable
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import BaseMessage
 
 from sql_tools.errors import ModelError
-from sql_tools.examples import question_words
 from sql_tools.models import Context, Question
 from sql_tools.prompt import answerable_prompt
+from sql_tools.vocabulary import NOTHING_SAID, unknown_words
 from sql_tools.words import words_of
 
 TOP_LOGPROBS = 20
@@ -24,17 +23,6 @@ UNKNOWN_WORD = 0.04  # each of up to two words the schema does not know
 STORED_VALUE = -0.03  # each of up to two stored values the question mentions
 NEGATION = -0.05  # "not" in a question makes a small model say no
 NOT = re.compile(r"\b(?:not|never|no|without|neither|nor|except|excluding|cannot)\b|n['’]t\b", re.IGNORECASE)
-COMMON = frozenset(
-    """only often into through gone given possible combination earliest latest unique mean both still per item rarest
-    compare across during since until while share many most ever according overall respectively""".split()
-)
-NOTHING_SAID = frozenset(
-    """a about all an and any are at be by can could data detail do does everything fact figure find for from give
-    have hello help hey hi how i in info information insight is it list look make me more my need number of on
-    overview please query question record report result run see show some something sql statistic stuff summary
-    table tell test than thank that the them there these they thing this to total u us want we what whatever which
-    with you your""".split()
-)
 
 
 def says_too_little(question: Question) -> bool:
@@ -44,7 +32,7 @@ def says_too_little(question: Question) -> bool:
 
 def weigh(doubted: float, question: Question, context: Context) -> float:
     """The model's doubt, corrected for what is known to sway it; weights tuned on four Spider dev databases."""
-    unknown = len(unknown_words(question, context))
+    unknown = len(unknown_words(question.text, context))
     negated = NEGATION if NOT.search(question.text) else 0.0
     return doubted + UNKNOWN_WORD * min(2, unknown) + STORED_VALUE * min(2, len(context.values)) + negated
 
@@ -60,25 +48,6 @@ def doubt(question: Question, context: Context, model: BaseChatModel) -> float |
         raise ModelError(f"The model did not answer: {error}", "Check that it is running.") from error
     content = (reply.response_metadata.get("logprobs") or {}).get("content") or []
     return _share_of_no(content[0].get("top_logprobs") or []) if content else None
-
-
-def unknown_words(question: Question, context: Context) -> list[str]:
-    """The words of the question that no name, comment or value of the schema shares, in order."""
-    known = {w for table in context.catalog for text in _texts(table.name, table.comment) for w in text}
-    for table in context.catalog:
-        for column in table.columns:
-            known.update(w for text in _texts(column.name, column.comment) for w in text)
-    known.update(word for match in context.values for word in words_of(match.text))
-    stems = {word[:5] for word in known}
-    run_together = " ".join(known)  # `highschooler` knows high and schooler
-    asked = dict.fromkeys(word for word in words_of(question.text) if len(word) > 3)
-    common = NOTHING_SAID | COMMON | question_words()
-    asked_for = [word for word in asked if word not in common and not word.isdigit()]
-    return [word for word in asked_for if word[:5] not in stems and word not in run_together]
-
-
-def _texts(*texts: str) -> Iterable[list[str]]:
-    return (words_of(text) for text in texts)
 
 
 def _share_of_no(top: list[dict[str, object]]) -> float | None:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from langchain_core.language_models import BaseChatModel
 
-from sql_tools.abstain import doubt, says_too_little, unknown_words, weigh
+from sql_tools.abstain import doubt, says_too_little, weigh
 from sql_tools.answer import answer
 from sql_tools.errors import InvalidSQLError, QuestionError, WarehouseError
 from sql_tools.execute import execute
@@ -31,6 +31,7 @@ from sql_tools.refuse import refuse
 from sql_tools.retrieve import catalog_of, retrieve
 from sql_tools.settings import Settings
 from sql_tools.validate import validate
+from sql_tools.vocabulary import unknown_words
 from sql_tools.vote import vote
 from sql_tools.warehouses import Warehouse
 
@@ -164,7 +165,7 @@ class _Run:
 
     def _abstained(self, context: Context) -> Answer:
         names = ", ".join(table.name for table in context.tables[:8])
-        unknown = unknown_words(self.question, context)
+        unknown = unknown_words(self.question.text, context)
         about = f"it says nothing about {' or '.join(unknown[:3])}; " if unknown else ""
         check = Check(
             name="answerable", passed=False, detail=f"doubt {self.doubt:.2f}, at most {self.settings.abstain_above:.2f}"

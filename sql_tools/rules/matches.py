@@ -12,6 +12,7 @@ from sql_tools.identifiers import identifier, same
 from sql_tools.models import Context, Table
 from sql_tools.rules import mend
 from sql_tools.rules.joins import Edge, owns, pair_of, plain_sources, table_node
+from sql_tools.vocabulary import unknown_words
 from sql_tools.words import words_of
 
 NEGATION = re.compile(r"\b(?:not|never|no|without|neither|nor|except|excluding|cannot)\b|n['’]t\b", re.IGNORECASE)
@@ -49,7 +50,7 @@ def matches_do_not_repeat(tree: exp.Expr, context: Context) -> tuple[exp.Expr, s
         if any(e.find(exp.AggFunc) or isinstance(e, exp.Star) for e in select.expressions):
             continue
         for alias, table in list(tables.items()):
-            pair = _only_use(alias, select, tables)
+            pair = None if _asked_for_each(table, context.question) else _only_use(alias, select, tables)
             if len(tables) > 1 and pair and _is_key(pair[2:], tables) and not _is_key(pair[:2], tables):
                 _remove(alias, select)
                 del tables[alias]
@@ -118,6 +119,8 @@ def _is_idle(alias: str, select: exp.Select, tables: dict[str, Table], context: 
     table = tables[alias]
     if _mentioned(table, tables, select, context.question) or any(_is_bare_star(e) for e in select.expressions):
         return False
+    if not _joins_nothing(alias, select, tables) and (_counts_rows(select) or unknown_words(context.question, context)):
+        return False  # its rows are counted, or a word the schema does not know may mean it
     return _joins_nothing(alias, select, tables) or _only_use(alias, select, tables) is not None
 
 
@@ -138,6 +141,10 @@ def _joins_nothing(alias: str, select: exp.Select, tables: dict[str, Table]) -> 
     return isinstance(on, exp.EQ) and on.this == on.expression and all(column.parent is on for column in used)
 
 
+def _counts_rows(select: exp.Select) -> bool:
+    return any(not isinstance(count.this, exp.Column) for count in select.find_all(exp.Count))
+
+
 def _is_bare_star(node: exp.Expr) -> bool:
     return isinstance(node, exp.Star)
 
@@ -153,6 +160,15 @@ def _mentioned(table: Table, tables: dict[str, Table], select: exp.Select, quest
     if own:
         return any(said.startswith(word) or word.startswith(said) for word in own for said in asked if len(said) > 2)
     return any(e.find(exp.AggFunc) for e in select.expressions)
+
+
+def _asked_for_each(table: Table, question: str) -> bool:
+    """Does the question ask for a row for each row of this table?"""
+    asked = words_of(question)
+    return any(
+        word in ("each", "every", "per", "all") and set(asked[i + 1 : i + 3]) & set(words_of(table.name))
+        for i, word in enumerate(asked)
+    )
 
 
 def _name_by_parent_key(select: exp.Select, tables: dict[str, Table]) -> None:

@@ -2,8 +2,9 @@
 
 import pytest
 
-from sql_tools.abstain import doubt, says_too_little, unknown_words, weigh
+from sql_tools.abstain import doubt, says_too_little, weigh
 from sql_tools.models import Column, Context, Question, Table, Turn, ValueMatch
+from sql_tools.vocabulary import unknown_words
 
 TABLE = Table(
     schema_name="main",
@@ -24,13 +25,13 @@ def test_a_follow_up_may_be_short() -> None:
 
 def test_words_of_names_and_comments_are_known() -> None:
     asked = Question(text="What money do customers with a balance have, and which email?")
-    assert unknown_words(asked, CONTEXT) == ["email"]
+    assert unknown_words(asked.text, CONTEXT) == ["email"]
 
 
 def test_words_that_a_name_runs_together_are_known() -> None:
     table = Table(schema_name="main", name="Highschooler", columns=())
     context = Context(dialect="duckdb", tables=(table,), catalog=(table,))
-    assert unknown_words(Question(text="How many high schoolers?"), context) == []
+    assert unknown_words("How many high schoolers?", context) == []
 
 
 def test_an_unknown_word_raises_and_a_stored_value_lowers_the_doubt() -> None:
