@@ -82,11 +82,15 @@ def _find_table(table: exp.Table, context: Context) -> Table:
         raise InvalidSQLError(f"Table {table.name} is in several schemas ({schemas}): name one.", rule="known_tables")
     names = [t.name for t in context.catalog]
     alike = [t for t in context.catalog if _letters(t.name) == _letters(table.name)]
-    if len(alike) == 1 and not table.this.quoted:
+    if len(alike) == 1 and not table.this.quoted and not table.db:
         return alike[0]
     close = nearest(table.name, names)
     listed = ", ".join(names if len(names) <= 20 else close or names[:20])
-    raise InvalidSQLError(f"There is no table {table.name}; there are {listed}.", rule="known_tables")
+    raise InvalidSQLError(f"There is no table {_written(table)}; there are {listed}.", rule="known_tables")
+
+
+def _written(table: exp.Table) -> str:
+    return ".".join(part.name for part in table.parts)
 
 
 def _rename_table(table: exp.Table, stored: Table, dialect: str) -> None:
