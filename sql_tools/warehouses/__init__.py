@@ -23,9 +23,6 @@ class Warehouse(Protocol):
     def tables(self) -> tuple[Table, ...]:
         """All that can be read, in a stable order, with keys, comments, row counts, values and samples."""
 
-    def distinct_values(self, table: Table, column: str, *, max_values: int) -> tuple[str, ...]:
-        """A text column's distinct values in a stable order, none if there are more than `max_values`."""
-
     def explain(self, sql: str) -> None:
         """Bind and plan without running; WarehouseError carries the engine's complaint."""
 

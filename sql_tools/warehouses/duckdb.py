@@ -22,7 +22,7 @@ from sql_tools.warehouses import duckdb_catalog
 from sql_tools.warehouses.duckdb_errors import open_error, warehouse_error
 from sql_tools.warehouses.interruptible import interruptible
 from sql_tools.warehouses.leftovers import remove_leftovers
-from sql_tools.warehouses.names import quote, quote_path
+from sql_tools.warehouses.names import quote
 
 MAX_TEMP_SIZE = "4GB"
 MAX_SECONDS = 10.0  # for what we ask ourselves: plans, distinct values
@@ -49,16 +49,6 @@ class DuckDBWarehouse:
                 with self._cursor() as cursor:
                     self._tables, self.notes = duckdb_catalog.read_tables(cursor, self.default_schema)
             return self._tables
-
-    def distinct_values(self, table: Table, column: str, *, max_values: int) -> tuple[str, ...]:
-        """A column's distinct values as text, sorted; none if there are more than `max_values`."""
-        path = quote_path(table.schema_name, table.name)
-        sql = (
-            f"SELECT DISTINCT CAST({quote(column)} AS VARCHAR) FROM {path} "
-            f"WHERE {quote(column)} IS NOT NULL LIMIT {max_values + 1}"
-        )
-        result = self.run(sql, max_rows=max_values, timeout_seconds=MAX_SECONDS)
-        return () if result.truncated else tuple(sorted(row[0] for row in result.rows))
 
     def explain(self, sql: str) -> None:
         """Bind and plan one SELECT without running it."""

@@ -20,9 +20,6 @@ class Shelf:
     def tables(self) -> tuple[Table, ...]:
         return self._tables
 
-    def distinct_values(self, table: Table, column: str, *, max_values: int) -> tuple[str, ...]:
-        return ()
-
     def explain(self, sql: str) -> None: ...
 
     def run(self, sql: str, *, max_rows: int, timeout_seconds: float) -> QueryResult:

@@ -188,13 +188,6 @@ def test_a_sort_larger_than_memory_spills_into_the_cache(duckdb_file, tmp_path):
     assert list((tmp_path / "cache" / "tmp").iterdir()) == []
 
 
-def test_distinct_values_are_sorted_and_capped(duckdb_file, opened):
-    warehouse = opened(duckdb_file("CREATE TABLE t AS SELECT unnest(['b', 'a', NULL, 'b']) AS letter"))
-    (table,) = warehouse.tables()
-    assert warehouse.distinct_values(table, "letter", max_values=2) == ("a", "b")
-    assert warehouse.distinct_values(table, "letter", max_values=1) == ()
-
-
 def test_a_closed_warehouse_says_so(orders):
     orders.close()
     orders.close()

@@ -117,7 +117,6 @@ def test_odd_names_work_all_the_way(duckdb_file, opened, name):
     (table,) = warehouse.tables()
     assert (table.schema_name, table.name, table.columns[0].name) == (name, name, name)
     assert table.columns[0].values == ("x",)
-    assert warehouse.distinct_values(table, name, max_values=5) == ("x",)
     assert warehouse.run(f"SELECT {quoted(name)} FROM {quoted(name)}", max_rows=1, timeout_seconds=9).rows == (("x",),)
 
 
