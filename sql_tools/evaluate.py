@@ -64,18 +64,18 @@ def evaluate(
     """
     if not databases.is_dir():
         raise SettingsError(f"There is no folder {databases}.", "Give the folder of <db_id>.sqlite files.")
-    scorable = [question for question in questions if _database(databases, question.db_id).exists()]
-    sample = _sample(scorable, limit=limit, seed=seed)
+    scorable = [question for question in questions if database(databases, question.db_id).exists()]
+    chosen = sample(scorable, limit=limit, seed=seed)
     log = EvalLog(out, _made_with(questions, settings, model_name, seed))
-    done = sum(question.id in log.verdicts for question in sample)
-    for db_id, group in groupby((q for q in sample if q.id not in log.verdicts), key=lambda q: q.db_id):
-        for verdict in _ask_database(_database(databases, db_id), list(group), ask_one, settings):
+    done = sum(question.id in log.verdicts for question in chosen)
+    for db_id, group in groupby((q for q in chosen if q.id not in log.verdicts), key=lambda q: q.db_id):
+        for verdict in _ask_database(database(databases, db_id), list(group), ask_one, settings):
             log.add(verdict)
             done += 1
             if on_progress:
-                on_progress(done, len(sample), verdict)
-    missing = {"no database": len(questions) - len(scorable), "not in the sample": len(scorable) - len(sample)}
-    report = summarize([log.verdicts[question.id] for question in sample], missing, model_name, seed)
+                on_progress(done, len(chosen), verdict)
+    missing = {"no database": len(questions) - len(scorable), "not in the sample": len(scorable) - len(chosen)}
+    report = summarize([log.verdicts[question.id] for question in chosen], missing, model_name, seed)
     log.close(report)
     return report
 
@@ -96,12 +96,13 @@ def read_questions(path: Path) -> tuple[EvalQuestion, ...]:
     return questions
 
 
-def _database(databases: Path, db_id: str) -> Path:
+def database(databases: Path, db_id: str) -> Path:
+    """Where a benchmark's database lies."""
     return databases / f"{db_id}.sqlite"
 
 
-def _sample(scorable: Sequence[EvalQuestion], *, limit: int | None, seed: int) -> list[EvalQuestion]:
-    """The questions to ask, those of one database together."""
+def sample(scorable: Sequence[EvalQuestion], *, limit: int | None, seed: int) -> list[EvalQuestion]:
+    """The questions to ask: all, or `limit` drawn with `seed`; those of one database together."""
     by_id = sorted(scorable, key=lambda question: (isinstance(question.id, str), question.id))
     if limit is not None and limit < len(by_id):
         by_id = random.Random(seed).sample(by_id, limit)
