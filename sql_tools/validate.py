@@ -8,7 +8,7 @@ from sqlglot.errors import SqlglotError
 
 from sql_tools.errors import InvalidSQLError, WarehouseError
 from sql_tools.models import Check, Context, DraftSQL, ValidSQL
-from sql_tools.rules import MENDS, Rule, habits, joins, logic, matches, names, order, reads, values
+from sql_tools.rules import MENDS, Rule, groups, habits, joins, logic, matches, names, order, reads, values
 
 RULES: tuple[Rule, ...] = (
     reads.only_a_select,
@@ -30,6 +30,7 @@ RULES: tuple[Rule, ...] = (
     logic.no_row_is_both,
     logic.equal_to_a_list_is_in,
     habits.text_matches_ignore_case,
+    groups.each_has_its_row,
     habits.grouped_columns,
     order.ties_are_broken,
 )

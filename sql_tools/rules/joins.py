@@ -46,7 +46,7 @@ def missing_tables_are_joined(tree: exp.Expr, context: Context) -> tuple[exp.Exp
             )
             path = None if known or column.this.quoted else _way_to(column.name, tables, edges, context)
             if path:
-                _append_joins(select, path, tables, context)
+                append_joins(select, path, tables, context)
                 column.set("table", identifier(path[-1][2], context.dialect))
                 notes.append(f"{column.name} is a column of {path[-1][2]}, which was joined along the keys")
     return tree, "; ".join(notes) or "every table needed is in FROM"
@@ -61,7 +61,8 @@ def _way_to(name: str, tables: dict[str, Table], edges: list[Edge], context: Con
     return nearest[0] if len(nearest) == 1 else None
 
 
-def _append_joins(select: exp.Select, path: list[Edge], tables: dict[str, Table], context: Context) -> None:
+def append_joins(select: exp.Select, path: list[Edge], tables: dict[str, Table], context: Context) -> None:
+    """Add the tables of a way along the keys to FROM, and to `tables`."""
     aliases = {table.name: alias for alias, table in tables.items()}
     for name, column, other, other_column in path:
         if other in aliases:
