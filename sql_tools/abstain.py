@@ -7,7 +7,6 @@ that gives no probabilities is not asked.
 """
 
 import math
-import re
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import BaseMessage
@@ -16,13 +15,12 @@ from sql_tools.errors import ModelError
 from sql_tools.models import Context, Question
 from sql_tools.prompt import answerable_prompt
 from sql_tools.vocabulary import NOTHING_SAID, unknown_words
-from sql_tools.words import words_of
+from sql_tools.words import NEGATES, words_of
 
 TOP_LOGPROBS = 20
 UNKNOWN_WORD = 0.04  # each of up to two words the schema does not know
 STORED_VALUE = -0.03  # each of up to two stored values the question mentions
 NEGATION = -0.05  # "not" in a question makes a small model say no
-NOT = re.compile(r"\b(?:not|never|no|without|neither|nor|except|excluding|cannot)\b|n['’]t\b", re.IGNORECASE)
 
 
 def says_too_little(question: Question) -> bool:
@@ -34,7 +32,7 @@ def weigh(doubted: float, question: Question, context: Context) -> float:
     """The model's doubt, corrected for what is known to sway it; weights chosen on four Spider dev
     databases and the demo questions of the tests."""
     unknown = len(unknown_words(question.text, context))
-    negated = NEGATION if NOT.search(question.text) else 0.0
+    negated = NEGATION if NEGATES.search(question.text) else 0.0
     return doubted + UNKNOWN_WORD * min(2, unknown) + STORED_VALUE * min(2, len(context.values)) + negated
 
 

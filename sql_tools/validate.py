@@ -8,7 +8,7 @@ from sqlglot.errors import SqlglotError
 
 from sql_tools.errors import InvalidSQLError, WarehouseError
 from sql_tools.models import Check, Context, DraftSQL, ValidSQL
-from sql_tools.rules import MENDS, Rule, groups, habits, joins, logic, matches, names, order, reads, values
+from sql_tools.rules import MENDS, Rule, asked, habits, joins, logic, matches, names, order, reads, values
 
 RULES: tuple[Rule, ...] = (
     reads.only_a_select,
@@ -19,6 +19,8 @@ RULES: tuple[Rule, ...] = (
     joins.joins_follow_keys,
     joins.missing_tables_are_joined,
     names.known_columns,
+    asked.flags_are_asked,
+    asked.names_are_shown,
     matches.no_idle_joins,
     matches.lacking_is_not_differing,
     matches.matches_do_not_repeat,
@@ -30,7 +32,7 @@ RULES: tuple[Rule, ...] = (
     logic.no_row_is_both,
     logic.equal_to_a_list_is_in,
     habits.text_matches_ignore_case,
-    groups.each_has_its_row,
+    asked.each_has_its_row,
     habits.grouped_columns,
     order.ties_are_broken,
 )

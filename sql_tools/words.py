@@ -3,6 +3,7 @@
 import re
 
 WORD = re.compile(r"[^\W_]+", re.UNICODE)
+NEGATES = re.compile(r"\b(?:not|never|no|without|neither|nor|except|excluding|cannot)\b|n['’]t\b", re.IGNORECASE)
 CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 

@@ -49,9 +49,10 @@ def like_compared_with_like(tree: exp.Expr, context: Context) -> tuple[exp.Expr,
     for comparison in list(tree.find_all(exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.In, exp.Between)):
         notes += _settle_comparison(comparison)
     for aggregate in list(tree.find_all(exp.Sum, exp.Avg)):
-        if isinstance(aggregate.this, exp.Column) and _is_text(aggregate.this):
-            notes.append(f"{aggregate.this.sql(context.dialect)} read as a number")
-            aggregate.set("this", _as_number(aggregate.this))
+        summed = aggregate.this.expressions[0] if isinstance(aggregate.this, exp.Distinct) else aggregate.this
+        if isinstance(summed, exp.Column) and _is_text(summed):
+            notes.append(f"{summed.sql(context.dialect)} read as a number")
+            summed.replace(_as_number(summed))
     return tree, "; ".join(dict.fromkeys(notes)) or "types agree"
 
 
@@ -131,8 +132,10 @@ def _settle_comparison(node: exp.Expr) -> list[str]:
     )
     if isinstance(left, exp.Literal) and isinstance(node.args.get("expression"), exp.Column):
         left, others = node.args["expression"], [left]
-    if isinstance(left, exp.Column) and len(others) == 1 and isinstance(others[0], exp.Column):
-        return _settle_columns(left, others[0])
+    if query := node.args.get("query"):
+        others = [query]
+    if isinstance(left, exp.Column) and len(others) == 1 and (right := _output(others[0])) is not None:
+        return _settle_columns(left, right)
     if not (isinstance(left, exp.Column) and _is_text(left)):
         return []
     numbers = [o for o in others if isinstance(o, exp.Literal) and not o.is_string]
@@ -146,12 +149,21 @@ def _settle_comparison(node: exp.Expr) -> list[str]:
     return [f"{left.name} is text: compared as a number"]
 
 
-def _settle_columns(left: exp.Column, right: exp.Column) -> list[str]:
-    """A text column compared with a number column is read as a number; text that is none matches nothing."""
+def _output(node: exp.Expr) -> exp.Expr | None:
+    """What a comparison meets: a column, or the one column or aggregate a subquery returns."""
+    query = node.this if isinstance(node, exp.Subquery) else node
+    if isinstance(query, exp.Select) and len(query.expressions) == 1:
+        return _plain(query.expressions[0])
+    return node if isinstance(node, exp.Column) else None
+
+
+def _settle_columns(left: exp.Column, right: exp.Expr) -> list[str]:
+    """Text compared with a number is read as a number; text that is none matches nothing."""
     for text, number in ((left, right), (right, left)):
-        if _is_text(text) and _is_number(number):
-            text.replace(_as_number(text))
-            return [f"{text.name} is text: compared with {number.name} as a number"]
+        shown = text.this if isinstance(text, (exp.Max, exp.Min)) else text
+        if isinstance(shown, exp.Column) and _is_text(shown) and _is_number(number):
+            shown.replace(_as_number(shown))
+            return [f"{shown.name} is text: compared with {number.sql()} as a number"]
     return []
 
 
@@ -164,6 +176,8 @@ def _is_text(column: exp.Column) -> bool:
     return isinstance(stored, Column) and stored.type.upper().startswith(("VARCHAR", "TEXT", "STRING", "CHAR"))
 
 
-def _is_number(column: exp.Column) -> bool:
-    stored = column.meta.get("column")
+def _is_number(node: exp.Expr) -> bool:
+    if isinstance(node, (exp.Avg, exp.Sum, exp.Count)):
+        return True
+    stored = (node.this if isinstance(node, (exp.Max, exp.Min)) else node).meta.get("column")
     return isinstance(stored, Column) and any(kind in stored.type.upper() for kind in NUMBERS)

@@ -35,10 +35,11 @@ def missing_tables_are_joined(tree: exp.Expr, context: Context) -> tuple[exp.Exp
     edges = key_edges(context)
     for select in tree.find_all(exp.Select):
         tables = plain_sources(select, context)
-        if not tables or select.find_ancestor(exp.Select):
+        if not tables:
             continue
         outputs = {e.alias.lower() for e in select.expressions if e.alias}
-        for column in list(select.find_all(exp.Column)):
+        inner = select.find_ancestor(exp.Select) is not None  # elsewhere in it, a column may be of the query around
+        for column in [c for e in select.expressions for c in e.find_all(exp.Column)] if inner else list(select.find_all(exp.Column)):
             if column.find_ancestor(exp.Select) is not select or isinstance(column.this, exp.Star):
                 continue
             known = any(owns(t, column) for t in tables.values()) or (
@@ -62,8 +63,12 @@ def _way_to(name: str, tables: dict[str, Table], edges: list[Edge], context: Con
 
 
 def append_joins(select: exp.Select, path: list[Edge], tables: dict[str, Table], context: Context) -> None:
-    """Add the tables of a way along the keys to FROM, and to `tables`."""
+    """Add the tables of a way along the keys to FROM, and to `tables`; columns bound already get their table's name."""
     aliases = {table.name: alias for alias, table in tables.items()}
+    for bare in select.find_all(exp.Column):
+        home = bare.meta.get("table")
+        if home and not bare.table and home.name in aliases and bare.find_ancestor(exp.Select) is select:
+            bare.set("table", identifier(aliases[home.name], context.dialect))
     for name, column, other, other_column in path:
         if other in aliases:
             continue
@@ -174,6 +179,7 @@ def _redraw(select: exp.Select, tables: dict[str, Table], edges: list[Edge], con
     rest = [p for join in select.args["joins"] for p in _conditions(join) if pair_of(p, tables) is None]
     nodes = {join.this.alias_or_name: join.this for join in select.args["joins"]}
     select.set("joins", None)
+    plan = _shortened(plan, select, tables, aliases, context)
     for edge in plan:
         node = nodes.get(aliases.get(edge[2], "")) or table_node(edge[2], context)
         aliases.setdefault(edge[2], node.alias_or_name)
@@ -181,6 +187,26 @@ def _redraw(select: exp.Select, tables: dict[str, Table], edges: list[Edge], con
     for condition in rest:
         select.where(condition.copy(), copy=False)
     return ["joins redrawn along the keys: " + ", ".join(f"{a}.{b} = {c}.{d}" for a, b, c, d in plan)]
+
+
+def _shortened(
+    plan: list[Edge], select: exp.Select, tables: dict[str, Table], aliases: dict[str, str], context: Context
+) -> list[Edge]:
+    """The plan without its last table, if all that is used of it is the foreign key to a table on the way: that table's
+    key says the same, and its rows are not repeated."""
+    if not plan or len(plan) < 2:
+        return plan
+    near, key, last, column = plan[-1]
+    alias = aliases.get(last)
+    if alias is None or near in aliases or _referred(tables[alias], column) != (near.lower(), key.lower()):
+        return plan
+    used = [c for c in select.find_all(exp.Column) if same(c.table, alias) or (not c.table and owns(tables[alias], c))]
+    others = [t for t in tables.values() if t.name != last]
+    if any(not same(c.name, column) or (not c.table and any(owns(t, c) for t in others)) for c in used):
+        return plan
+    for c in used:
+        c.replace(exp.column(identifier(key, context.dialect), near))
+    return plan[:-1]
 
 
 def _conditions(join: exp.Join) -> list[exp.Expr]:

@@ -9,7 +9,7 @@ from sql_tools.rules import mend
 
 @mend
 def no_row_is_both(tree: exp.Expr, context: Context) -> tuple[exp.Expr, str]:
-    """`c = 'a' AND c = 'b'` holds for no row: written as those with 'a' INTERSECT those with 'b'.
+    """`c = 'a' AND c = 'b'` holds for no row: written as those with 'a' INTERSECT those with 'b', or the number of those.
 
     InvalidSQLError where the SELECT groups or aggregates, since then what was meant is not plain.
     """
@@ -18,6 +18,15 @@ def no_row_is_both(tree: exp.Expr, context: Context) -> tuple[exp.Expr, str]:
         if pair is None:
             continue
         column = pair[0].this.sql(context.dialect)
+        counted = _counted(select)
+        if counted is not None and counted.sql() != column:
+            halves = [_without(select, part).select(counted.copy(), append=False) for part in reversed(pair)]
+            inner = exp.Intersect(this=halves[0], expression=halves[1], distinct=True)
+            select.set("expressions", [exp.Count(this=exp.Star())])
+            select.set("from_", exp.From(this=exp.Subquery(this=inner, alias=exp.TableAlias(this=exp.to_identifier("both_")))))
+            select.set("joins", None)
+            select.set("where", None)
+            return tree, f"{column} cannot equal two values in one row: those with each are intersected and counted"
         if _aggregates(select):
             raise InvalidSQLError(
                 f"No row has {column} equal to two values. Count the rows of two SELECTs joined by INTERSECT instead.",
@@ -63,6 +72,15 @@ def _clash(select: exp.Select) -> tuple[exp.EQ, exp.EQ] | None:
             if first.expression != part.expression:
                 return first, part
     return None
+
+
+def _counted(select: exp.Select) -> exp.Column | None:
+    """The column whose values a SELECT counts, where that is all it does."""
+    count = select.expressions[0] if len(select.expressions) == 1 else None
+    if any(select.args.get(key) for key in ("group", "having", "limit", "order")) or not isinstance(count, exp.Count):
+        return None
+    column = count.this.expressions[0] if isinstance(count.this, exp.Distinct) else count.this
+    return column if isinstance(column, exp.Column) and not isinstance(column.this, exp.Star) else None
 
 
 def _aggregates(select: exp.Select) -> bool:

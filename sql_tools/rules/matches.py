@@ -13,9 +13,8 @@ from sql_tools.models import Context, Table
 from sql_tools.rules import mend
 from sql_tools.rules.joins import Edge, owns, pair_of, plain_sources, table_node
 from sql_tools.vocabulary import unknown_words
-from sql_tools.words import words_of
+from sql_tools.words import NEGATES, words_of
 
-NEGATION = re.compile(r"\b(?:not|never|no|without|neither|nor|except|excluding|cannot)\b|n['’]t\b", re.IGNORECASE)
 COUNTED = re.compile(r"\b(?:how many|number of|count)\s+(?:the\s+|different\s+|distinct\s+)?(\w+)", re.IGNORECASE)
 
 
@@ -66,7 +65,7 @@ def lacking_is_not_differing(tree: exp.Expr, context: Context) -> tuple[exp.Expr
     Joined tables of which only `<> 'value'` is asked become NOT IN (those with the value), if the question says not.
     """
     notes = []
-    if not NEGATION.search(context.question):
+    if not NEGATES.search(context.question):
         return tree, "the question negates nothing"
     for select in tree.find_all(exp.Select):
         tables = plain_sources(select, context)

@@ -13,7 +13,7 @@ FIXTURES = Path(__file__).parent / "fixtures" / "validate.sql"
 
 
 def table(name: str, columns: dict[str, str], key: str = "", refers: dict[str, tuple[str, str]] | None = None) -> Table:
-    values = {"country": ("France", "Haiti"), "stadium_name": ("Anfield", "Wembley")}
+    values = {"country": ("France", "Haiti"), "stadium_name": ("Anfield", "Wembley"), "is_confirmed": ("F", "T")}
     return Table(
         schema_name="main",
         name=name,
@@ -26,6 +26,9 @@ def table(name: str, columns: dict[str, str], key: str = "", refers: dict[str, t
 
 
 CATALOG = (
+    table("arena", {"arena_id": "BIGINT", "stadium": "VARCHAR"}, "arena_id"),
+    table("booking", {"booking_id": "BIGINT", "stadium": "BIGINT", "is_confirmed": "VARCHAR"},
+          "booking_id", {"stadium": ("arena", "arena_id")}),
     table("concert", {"concert_id": "BIGINT", "theme": "VARCHAR", "stadium_id": "BIGINT", "year": "VARCHAR"},
           "concert_id", {"stadium_id": ("stadium", "stadium_id")}),
     table("island", {"area": "BIGINT"}),
