@@ -10,7 +10,7 @@ from sqlglot import exp
 from sql_tools.identifiers import identifier, same
 from sql_tools.models import Column, Context, Table
 from sql_tools.rules import mend
-from sql_tools.rules.joins import Edge, append_joins, key_edges, plain_sources, shortest
+from sql_tools.rules.joins import Edge, append_joins, key_edges, pair_of, plain_sources, shortest
 from sql_tools.words import NEGATES, words_of
 
 EACH = re.compile(
@@ -76,7 +76,7 @@ def names_are_shown(tree: exp.Expr, context: Context) -> tuple[exp.Expr, str]:
     for shown in list(tree.expressions) if tables else ():
         column = shown.this if isinstance(shown, exp.Alias) else shown
         home = column.meta.get("table") if isinstance(column, exp.Column) else None
-        edge = _edge_to_namesake(column, home, context) if home else None
+        edge = _edge_to_namesake(column, home, tree, tables, context) if home else None
         alias = next((a for a, t in tables.items() if home and t.name == home.name), None)
         if edge is None or alias is None:
             continue
@@ -119,18 +119,21 @@ def _speaks_of(column: Column, table: Table, question: str) -> bool:
     return False
 
 
-def _edge_to_namesake(column: exp.Column, home: Table, context: Context) -> Edge | None:
-    """The foreign key from this column to a table that has a column of the same name which is not its key."""
+def _edge_to_namesake(
+    column: exp.Column, home: Table, select: exp.Select, tables: dict[str, Table], context: Context
+) -> Edge | None:
+    """The key, declared or joined on, from this column to a table that has a column of the same name beside its key."""
     said = words_of(context.question)
     names = words_of(column.name)
     if any(said[i : i + len(names)] == names and said[i + len(names)] in KEY_WORDS for i in range(len(said) - len(names))):
         return None
-    for key in home.foreign_keys:
-        if len(key.columns) == 1 and same(key.columns[0], column.name):
-            target = next((t for t in context.catalog if t.name == key.target_table), None)
-            namesake = target and any(same(c.name, column.name) for c in target.columns)
-            if target and namesake and not same(key.target_columns[0], column.name):
-                return (home.name, key.columns[0], target.name, key.target_columns[0])
+    pairs = [pair_of(join.args["on"], tables) for join in select.args.get("joins") or [] if join.args.get("on")]
+    joined = [pair for pair in pairs if pair] + [(*pair[2:], *pair[:2]) for pair in pairs if pair]
+    for edge in [*key_edges(context), *joined]:
+        if edge[0] == home.name and same(edge[1], column.name) and not same(edge[3], column.name):
+            target = next(t for t in context.catalog if t.name == edge[2])
+            if any(same(c.name, column.name) for c in target.columns) and target.primary_key == (edge[3],):
+                return edge
     return None
 
 

@@ -81,11 +81,20 @@ def append_joins(select: exp.Select, path: list[Edge], tables: dict[str, Table],
 
 
 def key_equality(aliases: dict[str, str], edge: Edge, context: Context) -> exp.EQ:
+    """The join condition that an edge stands for."""
     name, column, other, other_column = edge
     return exp.EQ(
-        this=exp.column(identifier(column, context.dialect), aliases[name]),
-        expression=exp.column(identifier(other_column, context.dialect), aliases[other]),
+        this=bound_column(name, column, context, alias=aliases[name]),
+        expression=bound_column(other, other_column, context, alias=aliases[other]),
     )
+
+
+def bound_column(table: str, name: str, context: Context, *, alias: str = "") -> exp.Column:
+    """A column as the binder leaves it: written as stored, its catalog entry in its meta."""
+    stored = next(t for t in context.catalog if same(t.name, table))
+    column = exp.column(identifier(name, context.dialect), alias or None)
+    column.meta.update(table=stored, column=next((c for c in stored.columns if same(c.name, name)), None))
+    return column
 
 
 def key_edges(context: Context) -> list[Edge]:
@@ -205,7 +214,7 @@ def _shortened(
     if any(not same(c.name, column) or (not c.table and any(owns(t, c) for t in others)) for c in used):
         return plan
     for c in used:
-        c.replace(exp.column(identifier(key, context.dialect), near))
+        c.replace(bound_column(near, key, context, alias=near))
     return plan[:-1]
 
 

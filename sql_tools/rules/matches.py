@@ -11,7 +11,7 @@ from sqlglot import exp
 from sql_tools.identifiers import identifier, same
 from sql_tools.models import Context, Table
 from sql_tools.rules import mend
-from sql_tools.rules.joins import Edge, owns, pair_of, plain_sources, table_node
+from sql_tools.rules.joins import Edge, bound_column, owns, pair_of, plain_sources, table_node
 from sql_tools.vocabulary import unknown_words
 from sql_tools.words import NEGATES, words_of
 
@@ -208,8 +208,8 @@ def _require_match(select: exp.Select, pair: Edge, tables: dict[str, Table], con
     """Ask that a row of the removed table refers to the kept one."""
     name, column, other, other_column = pair
     alias = next(alias for alias, table in tables.items() if table.name == other)
-    inner = exp.select(exp.column(identifier(column, context.dialect))).from_(table_node(name, context))
-    kept = exp.column(identifier(other_column, context.dialect), alias)
+    inner = exp.select(bound_column(name, column, context)).from_(table_node(name, context))
+    kept = bound_column(other, other_column, context, alias=alias)
     select.where(exp.In(this=kept, query=exp.Subquery(this=inner)), copy=False)
 
 
@@ -246,7 +246,7 @@ def _holders(
     child, column, _, key = links[0] if links[0][2] == name else (links[0][2], links[0][3], *links[0][:2])
     if not _is_key((name, key), tables) or _is_key((child, column), tables):
         return None
-    foreign = exp.column(identifier(column, context.dialect), child)
+    foreign = bound_column(child, column, context, alias=child)
     inner = exp.select(foreign).from_(table_node(child, context))
     reached = {child}
     for pair in (pair for pair in pairs if pair and name not in (pair[0], pair[2])):
@@ -265,7 +265,7 @@ def _holders(
     equal.this.meta.update(differs.this.meta)
     there = exp.Not(this=exp.Is(this=foreign.copy(), expression=exp.null()))  # NOT IN a list with a NULL is never true
     inner = inner.where(equal, there)
-    return exp.In(this=exp.column(identifier(key, context.dialect), kept), query=exp.Subquery(this=inner))
+    return exp.In(this=bound_column(name, key, context, alias=kept), query=exp.Subquery(this=inner))
 
 
 def _source(alias: str, select: exp.Select) -> exp.Expr:

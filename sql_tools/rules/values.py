@@ -11,6 +11,7 @@ from sql_tools.errors import InvalidSQLError
 from sql_tools.identifiers import identifier
 from sql_tools.models import Column, Context, Table
 from sql_tools.rules import mend
+from sql_tools.rules.joins import bound_column, table_node
 from sql_tools.words import fold
 
 TEXT = ("VARCHAR", "TEXT", "STRING", "CHAR")
@@ -53,13 +54,11 @@ def _through_key(literal: exp.Literal, column: exp.Column, context: Context) -> 
         if len(homes) == 1:
             holder, value = homes[0]
             lookup = (
-                exp.select(identifier(key.target_columns[0], context.dialect))
-                .from_(exp.Table(this=identifier(target.name, context.dialect)))
-                .where(
-                    exp.EQ(this=exp.column(identifier(holder, context.dialect)), expression=exp.Literal.string(value))
-                )
+                exp.select(bound_column(target.name, key.target_columns[0], context))
+                .from_(table_node(target.name, context))
+                .where(exp.EQ(this=bound_column(target.name, holder, context), expression=exp.Literal.string(value)))
             )
-            inside: exp.Expr = exp.In(this=column.copy(), query=exp.Subquery(this=lookup))
+            inside: exp.Expr = exp.In(this=_same_column(column), query=exp.Subquery(this=lookup))
             comparison.replace(exp.Not(this=inside) if isinstance(comparison, exp.NEQ) else inside)
             return f"'{value}' is stored in {target.name}.{holder}: looked up there through {table.name}.{column.name}"
     return ""
@@ -80,6 +79,12 @@ def _beside(literal: exp.Literal, column: exp.Column, context: Context) -> str:
     literal.replace(exp.Literal.string(value))
     column.replace(exp.column(identifier(holder, context.dialect), alias))
     return f"'{value}' is stored in {alias}.{holder}, not in {before}"
+
+
+def _same_column(column: exp.Column) -> exp.Column:
+    copy = column.copy()
+    copy.meta.update(column.meta)
+    return copy
 
 
 def _nowhere(literal: exp.Literal, stored: Column) -> str:
