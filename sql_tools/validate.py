@@ -29,6 +29,7 @@ RULES: tuple[Rule, ...] = (
     habits.no_aggregate_in_where,
     values.stored_values,
     habits.like_compared_with_like,
+    logic.both_means_both,
     logic.no_row_is_both,
     logic.equal_to_a_list_is_in,
     habits.text_matches_ignore_case,

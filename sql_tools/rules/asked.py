@@ -31,8 +31,12 @@ KEY_WORDS = ("id", "ids", "key", "code", "number", "no", "identifier", "uid")
 def each_has_its_row(tree: exp.Expr, context: Context) -> tuple[exp.Expr, str]:
     """A lone aggregate, where the question says "for each X", is grouped by the one column or table that X names."""
     asked = EACH.search(context.question)
-    if not asked or RATIO.search(context.question) or not isinstance(tree, exp.Select) or not _is_one_row(tree):
+    if not asked or RATIO.search(context.question) or not isinstance(tree, exp.Select) or not _is_ungrouped(tree):
         return tree, "no number per something is asked" if not asked else "grouped as asked"
+    shown = [e.unalias() for e in tree.expressions if not isinstance(e.unalias(), exp.AggFunc)]
+    if shown:
+        tree.group_by(*(column.copy() for column in shown), copy=False)
+        return tree, f"the question asks for each: grouped by {', '.join(c.sql(context.dialect) for c in shown)}"
     tables = plain_sources(tree, context)
     for length in (3, 2, 1):
         phrase = words_of(asked.group(1))[:length]
@@ -137,11 +141,14 @@ def _edge_to_namesake(
     return None
 
 
-def _is_one_row(select: exp.Select) -> bool:
-    """Does it return one row of nothing but aggregates?"""
+def _is_ungrouped(select: exp.Select) -> bool:
+    """Does it show aggregates, perhaps columns beside them, and no groups?"""
     clauses = ("group", "having", "limit", "distinct", "order", "qualify", "with_")
-    return not any(select.args.get(clause) for clause in clauses) and all(
-        isinstance(e.this if isinstance(e, exp.Alias) else e, exp.AggFunc) for e in select.expressions
+    shown = [e.unalias() for e in select.expressions]
+    return (
+        not any(select.args.get(clause) for clause in clauses)
+        and any(isinstance(e, exp.AggFunc) for e in shown)
+        and all(isinstance(e, (exp.AggFunc, exp.Column)) for e in shown)
     )
 
 

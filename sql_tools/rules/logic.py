@@ -1,10 +1,37 @@
 """Conditions that no row can meet, though what was meant is plain."""
 
+import re
+
 from sqlglot import exp
 
 from sql_tools.errors import InvalidSQLError
 from sql_tools.models import Context
 from sql_tools.rules import mend
+from sql_tools.words import fold
+
+BOTH = re.compile(r"(?<!show )(?<!list )(?<!return )(?<!give )(?<!find )(?<!me )\bboth\b.*\band\b", re.IGNORECASE)
+
+
+@mend
+def both_means_both(tree: exp.Expr, context: Context) -> tuple[exp.Expr, str]:
+    """ "Students with both cats and dogs": either of two values becomes each of them, which `no_row_is_both` settles.
+
+    In the 180 solved questions that say so of two values, "both" never means either, but for "show both"."""
+    count = 0
+    for either in list(tree.find_all(exp.In, exp.Or)) if BOTH.search(context.question) else ():
+        column, values = _either(either)
+        select = either.find_ancestor(exp.Select)
+        if column is None or not isinstance(select, exp.Select) or (_aggregates(select) and _counted(select) is None):
+            continue
+        if not all(fold(value.this).strip() in fold(context.question) for value in values):
+            continue
+        whole = either.parent if isinstance(either.parent, exp.Paren) else either
+        if isinstance(whole.parent, (exp.Where, exp.And)):
+            whole.replace(exp.and_(*(exp.EQ(this=column.copy(), expression=value.copy()) for value in values)))
+            where = select.args["where"]
+            where.set("this", exp.and_(*(part.copy() for part in _parts(where.this)), copy=False))
+            count += 1
+    return tree, f"{count} times either was written for both" if count else "no both is written as either"
 
 
 @mend
@@ -55,6 +82,25 @@ def equal_to_a_list_is_in(tree: exp.Expr, context: Context) -> tuple[exp.Expr, s
     return tree, f"{count} comparisons with a list written IN" if count else "no comparison with a list"
 
 
+def _either(node: exp.Expr) -> tuple[exp.Column | None, list[exp.Expr]]:
+    """The column and the two texts of `c IN ('a', 'b')` or `c = 'a' OR c = 'b'`; None for anything else."""
+    if isinstance(node, exp.In):
+        column, values = node.this, list(node.expressions)
+    else:
+        sides = [node.this, node.expression]
+        if not all(isinstance(side, exp.EQ) for side in sides) or sides[0].this != sides[1].this:
+            return None, []
+        column, values = sides[0].this, [side.expression for side in sides]
+    texts = len(values) == 2 and all(isinstance(value, exp.Literal) and len(value.this) > 1 for value in values)
+    return (column, values) if texts and isinstance(column, exp.Column) else (None, [])
+
+
+def _parts(condition: exp.Expr) -> list[exp.Expr]:
+    """The conditions that must all hold, parentheses opened."""
+    inner = condition.unnest()
+    return [p for side in inner.flatten() for p in _parts(side)] if isinstance(inner, exp.And) else [condition]
+
+
 def _one_row(query: exp.Select) -> bool:
     limit = query.args.get("limit")
     if limit is not None and limit.expression is not None and limit.expression.sql() == "1":
@@ -64,7 +110,7 @@ def _one_row(query: exp.Select) -> bool:
 
 def _clash(select: exp.Select) -> tuple[exp.EQ, exp.EQ] | None:
     where = select.args.get("where")
-    parts = list(where.this.flatten()) if where and isinstance(where.this, exp.And) else []
+    parts = _parts(where.this) if where else []
     seen: dict[str, exp.EQ] = {}
     for part in parts:
         if isinstance(part, exp.EQ) and isinstance(part.this, exp.Column) and isinstance(part.expression, exp.Literal):
@@ -92,7 +138,7 @@ def _aggregates(select: exp.Select) -> bool:
 def _without(select: exp.Select, condition: exp.EQ) -> exp.Select:
     """A copy of the SELECT lacking one of its conditions."""
     where = select.args["where"].this
-    kept = [part.copy() for part in where.flatten() if part is not condition]
+    kept = [part.copy() for part in _parts(where) if part is not condition]
     copy = select.copy()
     copy.set("where", exp.Where(this=exp.and_(*kept, copy=False)))
     return copy

@@ -70,10 +70,12 @@ def lacking_is_not_differing(tree: exp.Expr, context: Context) -> tuple[exp.Expr
     for select in tree.find_all(exp.Select):
         tables = plain_sources(select, context)
         where = select.args.get("where")
-        for differs in list(where.find_all(exp.NEQ)) if len(tables) > 1 and where else ():
-            column = differs.this
-            if not isinstance(column, exp.Column) or differs.find_ancestor(exp.Select) is not select:
-                continue
+        for differs in _differences(select) if tables and where else ():
+            column = differs.this.this if isinstance(differs, exp.Not) else differs.this
+            if len(tables) == 1:
+                if _lacks_a_link(select, differs, column, tables, context):
+                    notes.append(f"those lacking {column.name} are asked for")
+                break
             kept = None if differs.find_ancestor(exp.Or) else _only_asked_about(select, tables, besides=column)
             holders = _holders(kept, differs, select, tables, context) if kept else None
             if kept and holders is not None and not _counts_others(kept, select, tables, context):
@@ -82,7 +84,7 @@ def lacking_is_not_differing(tree: exp.Expr, context: Context) -> tuple[exp.Expr
                 select.args["from_"].set("this", node)
                 select.set("joins", None)
                 select.where(exp.Not(this=holders), copy=False)
-                notes.append(f"{tables[kept].name} lacking {column.name} = {differs.expression.sql(context.dialect)}")
+                notes.append(f"{tables[kept].name} lacking {_opposite(differs).sql(context.dialect)}")
                 break
     return tree, "; ".join(notes) or "no difference stands for a lack"
 
@@ -235,7 +237,7 @@ def _counts_others(kept: str, select: exp.Select, tables: dict[str, Table], cont
 
 
 def _holders(
-    kept: str, differs: exp.NEQ, select: exp.Select, tables: dict[str, Table], context: Context
+    kept: str, differs: exp.Expr, select: exp.Select, tables: dict[str, Table], context: Context
 ) -> exp.In | None:
     """`kept.key IN (SELECT foreign key FROM the other tables WHERE column = value)`, if the joins lead from that key."""
     pairs = [pair_of(join.args["on"], tables) if join.args.get("on") else None for join in select.args["joins"]]
@@ -256,16 +258,63 @@ def _holders(
         ends = [exp.column(identifier(end[1], context.dialect), end[0]) for end in (near, far)]
         inner.append("joins", exp.Join(this=table_node(far[0], context), on=exp.EQ(this=ends[0], expression=ends[1])))
         reached.add(far[0])
-    asked = (
-        next(table.name for alias, table in tables.items() if same(alias, differs.this.table))
-        if differs.this.table
-        else child
-    )
-    equal = exp.EQ(this=exp.column(differs.this.this.copy(), asked), expression=differs.expression.copy())
-    equal.this.meta.update(differs.this.meta)
+    equal = _opposite(differs)
+    written = equal.this.table
+    asked = next(table.name for alias, table in tables.items() if same(alias, written)) if written else child
+    equal.this.set("table", identifier(asked, context.dialect))
     there = exp.Not(this=exp.Is(this=foreign.copy(), expression=exp.null()))  # NOT IN a list with a NULL is never true
     inner = inner.where(equal, there)
     return exp.In(this=bound_column(name, key, context, alias=kept), query=exp.Subquery(this=inner))
+
+
+def _differences(select: exp.Select) -> list[exp.Expr]:
+    """This SELECT's own conditions that a column differs: `<>` and NOT IN."""
+    found = [*select.args["where"].find_all(exp.NEQ, exp.Not)]
+    return [
+        node
+        for node in found
+        if node.find_ancestor(exp.Select) is select
+        and isinstance(node.this.this if isinstance(node, exp.Not) and isinstance(node.this, exp.In) else node.this, exp.Column)
+    ]
+
+
+def _opposite(differs: exp.Expr) -> exp.Expr:
+    """`c = v` of `c <> v`, `c IN (...)` of `NOT c IN (...)`; its column stays bound."""
+    column = differs.this.this if isinstance(differs, exp.Not) else differs.this
+    opposite = (
+        differs.this.copy()
+        if isinstance(differs, exp.Not)
+        else exp.EQ(this=column.copy(), expression=differs.expression.copy())
+    )
+    opposite.this.meta.update(column.meta)
+    return opposite
+
+
+def _lacks_a_link(
+    select: exp.Select, differs: exp.Expr, column: exp.Column, tables: dict[str, Table], context: Context
+) -> bool:
+    """`SELECT student FROM has_pet WHERE pet is no cat` lists who has another pet; asked for are students, so those
+    without one are students that no such row names. Changes the SELECT where that is what it says."""
+    (alias, table), shown = next(iter(tables.items())), [e.unalias() for e in select.expressions]
+    if len(shown) != 1 or not isinstance(shown[0], exp.Column) or select.args["where"].this is not differs:
+        return False
+    if any(select.args.get(clause) for clause in ("group", "having", "order", "limit")) or column == shown[0]:
+        return False
+    key = next((k for k in table.foreign_keys if len(k.columns) == 1 and same(k.columns[0], shown[0].name)), None)
+    parent = next((t for t in context.catalog if key and t.name == key.target_table), None)
+    asked = words_of(context.question)
+    if key is None or parent is None or parent.primary_key != key.target_columns[:1]:
+        return False
+    if not set(words_of(parent.name)) & set(asked):
+        return False
+    there = exp.Not(this=exp.Is(this=shown[0].copy(), expression=exp.null()))
+    inner = exp.select(shown[0].copy()).from_(select.args["from_"].this.copy()).where(_opposite(differs), there)
+    identity = bound_column(parent.name, parent.primary_key[0], context)
+    select.set("from_", exp.From(this=table_node(parent.name, context)))
+    select.set("expressions", [identity])
+    select.set("distinct", None)
+    select.set("where", exp.Where(this=exp.Not(this=exp.In(this=identity.copy(), query=exp.Subquery(this=inner)))))
+    return True
 
 
 def _source(alias: str, select: exp.Select) -> exp.Expr:
