@@ -1,4 +1,5 @@
-"""How often the real model declines what the demo cannot tell, and answers what it can: 20 questions each."""
+"""How often the real model declines what the demo cannot tell, and answers what it can: 20 questions each, and 20 each
+that no weight or threshold was chosen with: keep it so."""
 
 import json
 from collections.abc import Iterator
@@ -40,10 +41,16 @@ def test_no_question_of_the_two_sets_is_in_the_demo() -> None:
 
 
 @pytest.mark.model
-def test_most_of_what_the_demo_cannot_tell_is_declined(warehouse: Warehouse, model: Any) -> None:
-    assert len(declined("unanswerable", warehouse, model)) >= 14
+@pytest.mark.parametrize(("kind", "at_least"), [("unanswerable", 14), ("unanswerable, never tuned on", 12)])
+def test_most_of_what_the_demo_cannot_tell_is_declined(
+    kind: str, at_least: int, warehouse: Warehouse, model: Any
+) -> None:
+    assert len(declined(kind, warehouse, model)) >= at_least
 
 
 @pytest.mark.model
-def test_hardly_anything_the_demo_can_tell_is_declined(warehouse: Warehouse, model: Any) -> None:
-    assert len(declined("answerable", warehouse, model)) <= 2
+@pytest.mark.parametrize(("kind", "at_most"), [("answerable", 2), ("answerable, never tuned on", 3)])
+def test_hardly_anything_the_demo_can_tell_is_declined(
+    kind: str, at_most: int, warehouse: Warehouse, model: Any
+) -> None:
+    assert len(declined(kind, warehouse, model)) <= at_most
