@@ -6,6 +6,7 @@ from sql_tools.examples import question_words
 from sql_tools.models import Context
 from sql_tools.words import words_of
 
+FEW_VALUES = 100  # more are names of things rather than words people use
 COMMON = frozenset(
     """only often into through gone given possible combination earliest latest unique mean both still per item rarest
     compare across during since until while share many most ever according overall respectively""".split()
@@ -24,7 +25,8 @@ def unknown_words(text: str, context: Context) -> list[str]:
     known = {w for table in context.catalog for text in _texts(table.name, table.comment) for w in text}
     for table in context.catalog:
         for column in table.columns:
-            known.update(w for text in _texts(column.name, column.comment) for w in text)
+            values = column.values if len(column.values) <= FEW_VALUES else ()
+            known.update(w for text in _texts(column.name, column.comment, *values) for w in text)
     known.update(word for match in context.values for word in words_of(match.text))
     stems = {word[:5] for word in known}
     run_together = " ".join(known)  # `highschooler` knows high and schooler

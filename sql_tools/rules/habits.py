@@ -3,8 +3,11 @@
 from sqlglot import exp
 
 from sql_tools.errors import InvalidSQLError
+from sql_tools.identifiers import same
 from sql_tools.models import Column, Context
 from sql_tools.rules import mend
+from sql_tools.rules.joins import bound_column, plain_sources
+from sql_tools.words import words_of
 
 NUMBERS = ("INT", "DOUBLE", "FLOAT", "REAL", "DECIMAL", "NUMERIC", "NUMBER", "HUGEINT")
 
@@ -28,6 +31,33 @@ def grouped_columns(tree: exp.Expr, context: Context) -> tuple[exp.Expr, str]:
             for column in _bare_columns(select):
                 notes.append(_aggregate(column, select, context.dialect))
     return tree, "; ".join(dict.fromkeys(notes)) or "all grouped or aggregated"
+
+
+@mend
+def namesakes_stay_apart(tree: exp.Expr, context: Context) -> tuple[exp.Expr, str]:
+    """Grouped by the name of a table that is joined by its key: grouped by the key too, so that two of one name are two."""
+    notes = []
+    for select in tree.find_all(exp.Select):
+        tables = plain_sources(select, context)
+        group = select.args.get("group")
+        if len(tables) < 2 or not group or not all(isinstance(e, exp.Column) for e in group.expressions):
+            continue
+        grouped = {column.name.lower() for column in group.expressions}
+        for column in list(group.expressions):
+            home = column.meta.get("table")
+            alias = next((a for a, t in tables.items() if home and t.name == home.name), None)
+            key = home.primary_key[0] if home and len(home.primary_key) == 1 else ""
+            if alias and key and words_of(column.name)[-1:] == ["name"] and key.lower() not in grouped:
+                if any(_joins_on(join, alias, key) for join in select.args.get("joins") or []):
+                    select.group_by(bound_column(home.name, key, context, alias=alias), copy=False)
+                    notes.append(f"grouped by {alias}.{key} too: two of one name are two")
+                    break
+    return tree, "; ".join(notes) or "no name stands for several rows"
+
+
+def _joins_on(join: exp.Join, alias: str, key: str) -> bool:
+    sides = [side for equal in join.find_all(exp.EQ) for side in (equal.this, equal.expression)]
+    return any(isinstance(c, exp.Column) and same(c.table, alias) and same(c.name, key) for c in sides)
 
 
 def no_aggregate_in_where(tree: exp.Expr, context: Context) -> tuple[exp.Expr, str]:

@@ -12,6 +12,7 @@ from sqlglot import exp
 from sql_tools.identifiers import identifier, same
 from sql_tools.models import Context, Table
 from sql_tools.rules import mend
+from sql_tools.rules.names import nearly
 
 Edge = tuple[str, str, str, str]  # table, column, other table, other column
 
@@ -45,6 +46,7 @@ def missing_tables_are_joined(tree: exp.Expr, context: Context) -> tuple[exp.Exp
             known = any(owns(t, column) for t in tables.values()) or (
                 not column.table and column.name.lower() in outputs
             )
+            known = known or any(nearly(column.name, c.name) for t in tables.values() for c in t.columns)
             path = None if known or column.this.quoted else _way_to(column.name, tables, edges, context)
             if path:
                 append_joins(select, path, tables, context)

@@ -12,7 +12,7 @@ from sql_tools.identifiers import identifier, same
 from sql_tools.models import Context, Table
 from sql_tools.rules import mend
 from sql_tools.rules.joins import Edge, bound_column, owns, pair_of, plain_sources, table_node
-from sql_tools.vocabulary import unknown_words
+from sql_tools.vocabulary import NOTHING_SAID, unknown_words
 from sql_tools.words import NEGATES, words_of
 
 COUNTED = re.compile(r"\b(?:how many|number of|count)\s+(?:the\s+|different\s+|distinct\s+)?(\w+)", re.IGNORECASE)
@@ -120,8 +120,11 @@ def _is_idle(alias: str, select: exp.Select, tables: dict[str, Table], context: 
     table = tables[alias]
     if _mentioned(table, tables, select, context.question) or any(_is_bare_star(e) for e in select.expressions):
         return False
-    if not _joins_nothing(alias, select, tables) and (_counts_rows(select) or unknown_words(context.question, context)):
-        return False  # its rows are counted, or a word the schema does not know may mean it
+    if not _joins_nothing(alias, select, tables):
+        if unknown_words(context.question, context):
+            return False  # a word the schema does not know may mean it
+        if _counts_rows(select) and len(tables) == 2 and _groups_entities(select, tables, besides=alias):
+            return False  # its rows are what is counted for each
     return _joins_nothing(alias, select, tables) or _only_use(alias, select, tables) is not None
 
 
@@ -146,6 +149,14 @@ def _counts_rows(select: exp.Select) -> bool:
     return any(not isinstance(count.this, exp.Column) for count in select.find_all(exp.Count))
 
 
+def _groups_entities(select: exp.Select, tables: dict[str, Table], *, besides: str) -> bool:
+    """Is there a group for each row of the other table, as its key or its name says?"""
+    group = select.args.get("group")
+    kept = next(table for alias, table in tables.items() if alias != besides)
+    names = [column.name for column in group.find_all(exp.Column)] if group else []
+    return any(name in kept.primary_key or words_of(name)[-1:] in (["name"], ["title"], ["id"]) for name in names)
+
+
 def _is_bare_star(node: exp.Expr) -> bool:
     return isinstance(node, exp.Star)
 
@@ -156,8 +167,8 @@ def _mentioned(table: Table, tables: dict[str, Table], select: exp.Select, quest
     Where the name has no word of its own, only a count can be about its rows.
     """
     others = {w for t in tables.values() if t is not table for w in words_of(t.name)}
-    own = {word for word in words_of(table.name) if len(word) > 2} - others
-    asked = words_of(question)
+    own = {word for word in words_of(table.name) if len(word) > 2} - others - NOTHING_SAID
+    asked = [word for word in words_of(question) if word not in others]
     if own:
         return any(said.startswith(word) or word.startswith(said) for word in own for said in asked if len(said) > 2)
     return any(e.find(exp.AggFunc) for e in select.expressions)

@@ -205,8 +205,7 @@ class _Binder:
             (source, stored)
             for source, columns in self.sources.items()
             for stored in columns or ()
-            if len(written) > 1
-            and (written in (_bare(stored), _bare(stored.partition("_")[2])) or self._names(source, stored, written))
+            if nearly(column.name, stored) or self._names(source, stored, written)
         ]
         if len(homes) != 1:
             return False
@@ -320,6 +319,11 @@ def _output_of(scope: Scope, context: Context) -> list[str] | None:
                 names += columns
     outer = scope.outer_columns
     return list(outer) or names
+
+
+def nearly(written: str, stored: str) -> bool:
+    """Do the names differ only by a prefix the stored one has, a plural or underscores?"""
+    return len(_bare(written)) > 1 and _bare(written) in (_bare(stored), _bare(stored.partition("_")[2]))
 
 
 def _letters(name: str) -> str:

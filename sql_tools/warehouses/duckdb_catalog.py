@@ -55,8 +55,7 @@ def read_tables(cursor: Cursor, schema: str) -> tuple[tuple[Table, ...], tuple[s
             "Nothing in this database can be read: " + " ".join(notes),
             "Views over files are closed for safety: copy their rows into tables, or open the folder of files itself.",
         )
-    if not any(table.foreign_keys for table in tables):
-        tables = infer_foreign_keys(cursor, tables, deadline=deadline)
+    tables = infer_foreign_keys(cursor, tables, deadline=deadline)
     return tuple(tables), tuple(notes)
 
 

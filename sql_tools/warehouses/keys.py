@@ -21,18 +21,18 @@ GENERIC_KEYS = {"id", "key", "code", "no", "number", "uid", "uuid"}
 
 
 def infer_foreign_keys(cursor: duckdb.DuckDBPyConnection, tables: Sequence[Table], *, deadline: float) -> list[Table]:
-    """The tables, each with the foreign keys its names suggest and its rows bear out."""
+    """The tables, each with its own foreign keys and those that names suggest and rows bear out."""
     found: dict[tuple[str, str], list[ForeignKey]] = {}
     for proofs, (table, column, target, key) in enumerate(_candidates(tables)):
         if proofs >= MAX_PROOFS or time.monotonic() > deadline:
             break
-        keys = found.setdefault((table.schema_name, table.name), [])
+        keys = found.setdefault((table.schema_name, table.name), list(table.foreign_keys))
         if not any(k.columns == (column.name,) for k in keys) and _is_borne_out(cursor, table, column, target, key):
             keys.append(
                 ForeignKey(columns=(column.name,), target_table=target.name, target_columns=(key.name,), declared=False)
             )
     return [
-        table.model_copy(update={"foreign_keys": tuple(found.get((table.schema_name, table.name), ()))})
+        table.model_copy(update={"foreign_keys": tuple(found.get((table.schema_name, table.name), table.foreign_keys))})
         for table in tables
     ]
 
@@ -76,6 +76,8 @@ def _points_at(table: Table, column: Column, target: Table, key: Column) -> bool
     if name == key_name:
         return key_name not in GENERIC_KEYS and not is_own_key
     ends = {key_name, "id"} if key_name in GENERIC_KEYS else {"id"}
+    if _kind(key) == "integer" and table.primary_key != (column.name,):
+        ends.add("")  # `flights.airline` holds numbers of `airlines`
     return any(name == stem + end for stem in _stems(target.name) for end in ends)
 
 

@@ -44,7 +44,7 @@ def test_plain_ids_do_not_point_at_each_other(duckdb_file, opened):
     assert not foreign_keys(warehouse)
 
 
-def test_nothing_is_guessed_where_keys_are_declared(duckdb_file, opened):
+def test_what_declared_keys_leave_open_is_guessed_beside_them(duckdb_file, opened):
     warehouse = opened(
         duckdb_file(
             SINGER,
@@ -53,4 +53,16 @@ def test_nothing_is_guessed_where_keys_are_declared(duckdb_file, opened):
             "CREATE TABLE b (y INT REFERENCES a (x))",
         )
     )
-    assert list(foreign_keys(warehouse)) == ["b"]
+    assert [(name, key.declared) for name, (key,) in foreign_keys(warehouse).items()] == [("b", True), ("song", False)]
+
+
+def test_a_number_named_after_a_table_points_at_its_key(duckdb_file, opened):
+    warehouse = opened(
+        duckdb_file(
+            "CREATE TABLE airlines (uid INT PRIMARY KEY, airline VARCHAR)",
+            "INSERT INTO airlines VALUES (1, 'United'), (2, 'Delta')",
+            "CREATE TABLE flights AS SELECT range % 2 + 1 AS airline, range AS number FROM range(9)",
+        )
+    )
+    (key,) = foreign_keys(warehouse)["flights"]
+    assert (key.columns, key.target_table, key.target_columns) == (("airline",), "airlines", ("uid",))
