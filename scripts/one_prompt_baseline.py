@@ -40,7 +40,9 @@ def main() -> None:
         print(f"\r{done} of {len(chosen)}, {done - len(wrong)} correct", end="", flush=True)
     correct, not_run = len(chosen) - len(wrong), sum("does not run" in line for line in wrong)
     low, high = wilson95(correct, len(chosen))
-    print(f"\n{correct} of {len(chosen)} = {correct / len(chosen):.1%} ({low:.1%} to {high:.1%}), {not_run} did not run")
+    print(
+        f"\n{correct} of {len(chosen)} = {correct / len(chosen):.1%} ({low:.1%} to {high:.1%}), {not_run} did not run"
+    )
     print("\n".join(wrong))
 
 

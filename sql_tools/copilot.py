@@ -123,7 +123,6 @@ class _Run:
                 self.question,
                 self.warehouse,
                 max_columns=self.settings.max_prompt_columns,
-                max_examples=self.settings.examples,
             )
         shown = context if self.settings.may_share_values else without_values(context)
         if (declined := self._declined(context, shown)) is not None:
@@ -145,8 +144,7 @@ class _Run:
                 return self._answered(outcomes)
             if not repair and self._needs_what_is_not_there(self.last_rule):
                 return self._abstained(context)
-            bare = shown.model_copy(update={"examples": ()})  # a small model takes names from them
-            messages = repair_prompt(prompt(self.question, bare), self._last_attempt())
+            messages = repair_prompt(prompt(self.question, shown), self._last_attempt())
         return self._finish("failed", message=f"No SQL passed the checks. {self._last_problem()}")
 
     def _declined(self, context: Context, shown: Context) -> Answer | None:

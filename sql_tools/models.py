@@ -87,7 +87,6 @@ class Context(Record):
     tables: tuple[Table, ...]
     catalog: tuple[Table, ...]
     values: tuple[ValueMatch, ...] = ()
-    examples: tuple[Turn, ...] = ()
 
 
 class DraftSQL(Record):

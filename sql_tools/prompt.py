@@ -65,8 +65,7 @@ def schema_text(context: Context) -> str:
 
 def question_text(question: Question, context: Context) -> str:
     """What belongs to this one question: earlier turns, stored values it mentions, the question."""
-    lines = [f"Solved question about other tables: {t.question}\nIts SQL: {t.sql}" for t in context.examples]
-    lines += [_earlier(question).rstrip()] if question.history else []
+    lines = [_earlier(question).rstrip()] if question.history else []
     names = {table.name: table for table in context.tables}
     hints = [
         f"{quote((*names[m.table].path, m.column), context.dialect)} = {_literal(m.value)}"

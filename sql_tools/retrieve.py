@@ -13,7 +13,6 @@ from functools import cached_property
 from weakref import WeakKeyDictionary
 
 from sql_tools.errors import WarehouseError
-from sql_tools.examples import examples
 from sql_tools.models import Context, Question, Table, ValueMatch
 from sql_tools.warehouses import Warehouse
 from sql_tools.words import fold, singular, words_of
@@ -29,7 +28,7 @@ STOP = frozenset(
 )
 
 
-def retrieve(question: Question, warehouse: Warehouse, *, max_columns: int, max_examples: int = 0) -> Context:
+def retrieve(question: Question, warehouse: Warehouse, *, max_columns: int) -> Context:
     """Everything the model and the checks may know for this question, in canonical order.
 
     Tables are chosen only where the schema has more than `max_columns` columns. WarehouseError if there is no table.
@@ -46,7 +45,6 @@ def retrieve(question: Question, warehouse: Warehouse, *, max_columns: int, max_
         tables=tables,
         catalog=catalog.tables,
         values=values,
-        examples=examples(question.text, tables, values, count=max_examples),
     )
 
 

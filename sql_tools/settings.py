@@ -24,7 +24,6 @@ class Settings(BaseSettings):
     timeout_seconds: float = Field(30.0, gt=0, le=3600, description="how long one query may run")
     memory_limit: str = Field("2GB", description="memory the local engine may use")
     candidates: int = Field(1, ge=1, le=16, description="drafts asked of the model; the most agreed-on result wins")
-    examples: int = Field(3, ge=0, le=10, description="solved questions of the same shape shown to the model")
     max_repairs: int = Field(2, ge=0, le=5, description="how often a failed draft goes back to the model")
     abstain_above: float = Field(0.24, ge=0, le=1, description="the model's doubt above which a question is declined")
     max_question_chars: int = Field(4000, ge=1, description="longest question taken")

@@ -18,7 +18,9 @@ EACH = re.compile(
     r"(?:of the |single |different |distinct |individual )*((?:[\w-]+\s*){1,3})",
     re.IGNORECASE,
 )
-RATIO = re.compile(r"\b(?:average|mean|median) (?:number|count|amount)\b|\bper (?:capita|cent|year|day|month|hour)\b", re.I)
+RATIO = re.compile(
+    r"\b(?:average|mean|median) (?:number|count|amount)\b|\bper (?:capita|cent|year|day|month|hour)\b", re.I
+)
 LABELS = ("name", "title")
 FLAG_VALUES = ({"T", "F"}, {"Y", "N"}, {"YES", "NO"}, {"TRUE", "FALSE"}, {"1", "0"})
 SET = ("T", "Y", "YES", "TRUE", "1")
@@ -75,8 +77,10 @@ def flags_are_asked(tree: exp.Expr, context: Context) -> tuple[exp.Expr, str]:
 @mend
 def names_are_shown(tree: exp.Expr, context: Context) -> tuple[exp.Expr, str]:
     """ "Which airline": `flights.airline`, a key of airlines, is shown as `airlines.airline`, the name it stands for."""
-    notes = []
-    tables = plain_sources(tree, context) if isinstance(tree, exp.Select) else {}
+    notes: list[str] = []
+    if not isinstance(tree, exp.Select):
+        return tree, "no key stands for a name"
+    tables = plain_sources(tree, context)
     for shown in list(tree.expressions) if tables else ():
         column = shown.this if isinstance(shown, exp.Alias) else shown
         home = column.meta.get("table") if isinstance(column, exp.Column) else None
@@ -108,7 +112,11 @@ def _set_value(column: Column) -> exp.Expr | None:
     if held not in FLAG_VALUES:
         return None
     value = next(value for value in column.values if value.upper() in SET)
-    return exp.Literal.string(value) if column.type.upper().startswith(("VARCHAR", "TEXT", "CHAR")) else exp.Literal.number(value)
+    return (
+        exp.Literal.string(value)
+        if column.type.upper().startswith(("VARCHAR", "TEXT", "CHAR"))
+        else exp.Literal.number(value)
+    )
 
 
 def _speaks_of(column: Column, table: Table, question: str) -> bool:
@@ -129,7 +137,9 @@ def _edge_to_namesake(
     """The key, declared or joined on, from this column to a table that has a column of the same name beside its key."""
     said = words_of(context.question)
     names = words_of(column.name)
-    if any(said[i : i + len(names)] == names and said[i + len(names)] in KEY_WORDS for i in range(len(said) - len(names))):
+    if any(
+        said[i : i + len(names)] == names and said[i + len(names)] in KEY_WORDS for i in range(len(said) - len(names))
+    ):
         return None
     pairs = [pair_of(join.args["on"], tables) for join in select.args.get("joins") or [] if join.args.get("on")]
     joined = [pair for pair in pairs if pair] + [(*pair[2:], *pair[:2]) for pair in pairs if pair]

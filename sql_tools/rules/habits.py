@@ -4,9 +4,9 @@ from sqlglot import exp
 
 from sql_tools.errors import InvalidSQLError
 from sql_tools.identifiers import same
-from sql_tools.models import Column, Context
+from sql_tools.models import Column, Context, Table
 from sql_tools.rules import mend
-from sql_tools.rules.joins import bound_column, plain_sources
+from sql_tools.rules.joins import plain_sources
 from sql_tools.words import words_of
 
 NUMBERS = ("INT", "DOUBLE", "FLOAT", "REAL", "DECIMAL", "NUMERIC", "NUMBER", "HUGEINT")
@@ -44,20 +44,29 @@ def namesakes_stay_apart(tree: exp.Expr, context: Context) -> tuple[exp.Expr, st
             continue
         grouped = {column.name.lower() for column in group.expressions}
         for column in list(group.expressions):
-            home = column.meta.get("table")
-            alias = next((a for a, t in tables.items() if home and t.name == home.name), None)
-            key = home.primary_key[0] if home and len(home.primary_key) == 1 else ""
-            if alias and key and words_of(column.name)[-1:] == ["name"] and key.lower() not in grouped:
-                if any(_joins_on(join, alias, key) for join in select.args.get("joins") or []):
-                    select.group_by(bound_column(home.name, key, context, alias=alias), copy=False)
-                    notes.append(f"grouped by {alias}.{key} too: two of one name are two")
-                    break
+            key = _joined_key(column, select, tables)
+            if words_of(column.name)[-1:] == ["name"] and key and key.name.lower() not in grouped:
+                select.group_by(key, copy=False)
+                notes.append(f"grouped by {key.sql(context.dialect)} too: two of one name are two")
+                break
     return tree, "; ".join(notes) or "no name stands for several rows"
 
 
-def _joins_on(join: exp.Join, alias: str, key: str) -> bool:
-    sides = [side for equal in join.find_all(exp.EQ) for side in (equal.this, equal.expression)]
-    return any(isinstance(c, exp.Column) and same(c.table, alias) and same(c.name, key) for c in sides)
+def _joined_key(column: exp.Column, select: exp.Select, tables: dict[str, Table]) -> exp.Column | None:
+    """The primary key of the column's table, if a join of this SELECT uses it."""
+    home = column.meta.get("table")
+    alias = next((a for a, t in tables.items() if home and t.name == home.name), None)
+    for equal in (e for join in select.args.get("joins") or [] for e in join.find_all(exp.EQ)):
+        for side in (equal.this, equal.expression):
+            if (
+                home
+                and alias
+                and isinstance(side, exp.Column)
+                and same(side.table, alias)
+                and home.primary_key == (side.name,)
+            ):
+                return side.copy()
+    return None
 
 
 def no_aggregate_in_where(tree: exp.Expr, context: Context) -> tuple[exp.Expr, str]:

@@ -40,7 +40,11 @@ def missing_tables_are_joined(tree: exp.Expr, context: Context) -> tuple[exp.Exp
             continue
         outputs = {e.alias.lower() for e in select.expressions if e.alias}
         inner = select.find_ancestor(exp.Select) is not None  # elsewhere in it, a column may be of the query around
-        for column in [c for e in select.expressions for c in e.find_all(exp.Column)] if inner else list(select.find_all(exp.Column)):
+        for column in (
+            [c for e in select.expressions for c in e.find_all(exp.Column)]
+            if inner
+            else list(select.find_all(exp.Column))
+        ):
             if column.find_ancestor(exp.Select) is not select or isinstance(column.this, exp.Star):
                 continue
             known = any(owns(t, column) for t in tables.values()) or (

@@ -50,7 +50,9 @@ def no_row_is_both(tree: exp.Expr, context: Context) -> tuple[exp.Expr, str]:
             halves = [_without(select, part).select(counted.copy(), append=False) for part in reversed(pair)]
             inner = exp.Intersect(this=halves[0], expression=halves[1], distinct=True)
             select.set("expressions", [exp.Count(this=exp.Star())])
-            select.set("from_", exp.From(this=exp.Subquery(this=inner, alias=exp.TableAlias(this=exp.to_identifier("both_")))))
+            select.set(
+                "from_", exp.From(this=exp.Subquery(this=inner, alias=exp.TableAlias(this=exp.to_identifier("both_"))))
+            )
             select.set("joins", None)
             select.set("where", None)
             return tree, f"{column} cannot equal two values in one row: those with each are intersected and counted"

@@ -285,7 +285,9 @@ def _differences(select: exp.Select) -> list[exp.Expr]:
         node
         for node in found
         if node.find_ancestor(exp.Select) is select
-        and isinstance(node.this.this if isinstance(node, exp.Not) and isinstance(node.this, exp.In) else node.this, exp.Column)
+        and isinstance(
+            node.this.this if isinstance(node, exp.Not) and isinstance(node.this, exp.In) else node.this, exp.Column
+        )
     ]
 
 
@@ -306,7 +308,7 @@ def _lacks_a_link(
 ) -> bool:
     """`SELECT student FROM has_pet WHERE pet is no cat` lists who has another pet; asked for are students, so those
     without one are students that no such row names. Changes the SELECT where that is what it says."""
-    (alias, table), shown = next(iter(tables.items())), [e.unalias() for e in select.expressions]
+    table, shown = next(iter(tables.values())), [e.unalias() for e in select.expressions]
     if len(shown) != 1 or not isinstance(shown[0], exp.Column) or select.args["where"].this is not differs:
         return False
     if any(select.args.get(clause) for clause in ("group", "having", "order", "limit")) or column == shown[0]:

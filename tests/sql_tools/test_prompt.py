@@ -1,6 +1,6 @@
 """What the model is shown, and what cannot break out of it."""
 
-from sql_tools.models import Attempt, Column, Context, ForeignKey, Question, Table, Turn, ValueMatch
+from sql_tools.models import Attempt, Column, Context, ForeignKey, Question, Table, ValueMatch
 from sql_tools.prompt import prompt, repair_prompt, without_values
 
 ORDERS = Table(
@@ -20,7 +20,6 @@ CONTEXT = Context(
     tables=(ORDERS,),
     catalog=(ORDERS,),
     values=(ValueMatch(text="CLOSED", table="order", column="state", value="closed"),),
-    examples=(Turn(question="How many dogs?", sql="SELECT COUNT(*) FROM dogs"),),
 )
 
 
@@ -47,7 +46,7 @@ def test_a_comment_stays_on_its_line_and_is_cut() -> None:
 def test_the_question_comes_last_so_that_prefixes_are_reused() -> None:
     one, two = text("How many?"), text("Which?")
     assert one.endswith("Question: How many?")
-    assert one[: one.index("Solved question")] == two[: two.index("Solved question")]
+    assert one[: one.index("Stored values")] == two[: two.index("Stored values")]
 
 
 def test_a_repair_shows_the_draft_and_its_problem() -> None:
