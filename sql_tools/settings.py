@@ -22,6 +22,7 @@ class Settings(BaseSettings):
     cache_dir: Path = Field(Path("~/.cache/arctic-copilot"), description="where weights and loaded data are kept")
     max_rows: int = Field(1000, ge=1, le=1_000_000, description="rows returned at most")
     timeout_seconds: float = Field(30.0, gt=0, le=3600, description="how long one query may run")
+    max_result_mb: int = Field(100, ge=1, le=10_000, description="size of a result at most, in megabytes")
     memory_limit: str = Field("2GB", description="memory the local engine may use")
     candidates: int = Field(1, ge=1, le=16, description="drafts asked of the model; the most agreed-on result wins")
     max_repairs: int = Field(2, ge=0, le=5, description="how often a failed draft goes back to the model")

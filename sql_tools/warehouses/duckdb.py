@@ -1,8 +1,9 @@
 """DuckDB as a warehouse: a file opened read-only, walled off from the machine, its configuration locked.
 
-Fences, outermost first: the rules of `validate`; here, `_one_select`, since the engine alone lets CREATE TEMP,
-CHECKPOINT, LOAD json and SET VARIABLE through; then the engine: read-only, no external access, no extensions,
-bounded memory and disk. Each call has its own cursor, so several threads may call at once.
+Fences, outermost first: the rules of `validate`; in `duckdb_worker`, `one_select`, since the engine alone lets CREATE
+TEMP, CHECKPOINT, LOAD json and SET VARIABLE through; then the engine: read-only, no external access, no extensions,
+bounded memory and disk; last the process it runs in, bounded by the operating system and killed when the time is up.
+Several threads may call at once.
 """
 
 import os
@@ -11,7 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 import duckdb
 
@@ -20,7 +21,7 @@ from sql_tools.models import QueryResult, ResultColumn, Table
 from sql_tools.settings import Settings
 from sql_tools.warehouses import duckdb_catalog
 from sql_tools.warehouses.duckdb_errors import open_error, warehouse_error
-from sql_tools.warehouses.interruptible import interruptible
+from sql_tools.warehouses.duckdb_process import Cursor, Processes, loads
 from sql_tools.warehouses.leftovers import remove_leftovers
 from sql_tools.warehouses.names import quote
 
@@ -34,11 +35,12 @@ class DuckDBWarehouse:
     dialect = "duckdb"
     remote = False
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, *, name: str, default_schema: str) -> None:
+    def __init__(self, processes: Processes, *, name: str, default_schema: str, max_bytes: int) -> None:
         self.name = name
         self.default_schema = default_schema
         self.notes: tuple[str, ...] = ()
-        self._connection = connection
+        self._processes = processes
+        self._max_bytes = max_bytes
         self._tables: tuple[Table, ...] | None = None
         self._lock = threading.Lock()
 
@@ -46,26 +48,25 @@ class DuckDBWarehouse:
         """Everything readable, by schema and name; read once, then remembered."""
         with self._lock:
             if self._tables is None:
-                with self._cursor() as cursor:
-                    self._tables, self.notes = duckdb_catalog.read_tables(cursor, self.default_schema)
+                with _our_errors():
+                    self._tables, self.notes = duckdb_catalog.read_tables(_cursor(self._processes), self.default_schema)
             return self._tables
 
     def explain(self, sql: str) -> None:
         """Bind and plan one SELECT without running it."""
-        with self._cursor() as cursor:
-            plan = "PREPARE checked AS " + _one_select(cursor, sql)  # unlike EXPLAIN, draws no picture of the plan
-            interruptible(cursor, lambda: cursor.execute(plan), timeout_seconds=MAX_SECONDS)
+        with _our_errors():
+            self._processes.call("explain", sql, timeout_seconds=MAX_SECONDS)
 
     def run(self, sql: str, *, max_rows: int, timeout_seconds: float) -> QueryResult:
         """Rows of one SELECT, at most `max_rows`, in DuckDB's Python types."""
         started = time.perf_counter()
-        with self._cursor() as cursor:
-            select = _one_select(cursor, sql)
-            columns, rows = interruptible(
-                cursor, lambda: _fetch(cursor, select, max_rows + 1), timeout_seconds=timeout_seconds
+        with _our_errors():
+            columns, pickled = self._processes.call(
+                "select", sql, max_rows + 1, self._max_bytes, timeout_seconds=timeout_seconds
             )
+        rows = loads(pickled)
         return QueryResult(
-            columns=columns,
+            columns=tuple(ResultColumn(name=name, type=kind) for name, kind in columns),
             rows=tuple(rows[:max_rows]),
             truncated=len(rows) > max_rows,
             seconds=time.perf_counter() - started,
@@ -73,22 +74,7 @@ class DuckDBWarehouse:
 
     def close(self) -> None:
         """Let go of the file; closing twice is fine."""
-        self._connection.close()
-
-    @contextmanager
-    def _cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """A cursor of its own for one call, in the default schema; the engine's errors become ours."""
-        try:
-            cursor = self._connection.cursor()
-        except duckdb.Error as error:
-            raise WarehouseError(f"{self.name} is closed.", "Open it again.") from error
-        try:
-            cursor.execute(f"USE {quote(self.default_schema)}")
-            yield cursor
-        except duckdb.Error as error:
-            raise warehouse_error(error) from error
-        finally:
-            cursor.close()
+        self._processes.close()
 
 
 def connect(target: Path, settings: Settings, *, name: str = "") -> DuckDBWarehouse:
@@ -98,23 +84,36 @@ def connect(target: Path, settings: Settings, *, name: str = "") -> DuckDBWareho
     if the memory limit makes no sense.
     """
     name = name or str(target)
-    _check_file(target, name)
     with suppress(OSError):  # only a query that outgrows its memory needs it, and says so
         _temp_folder(settings).mkdir(parents=True, exist_ok=True)
         remove_leftovers(_temp_folder(settings), "duckdb-*")
+    processes = Processes(target, _configuration(settings), temp_folder=_temp_folder(settings), name=name)
     try:
-        connection = duckdb.connect(str(target), read_only=True, config=_configuration(settings))
+        schema = duckdb_catalog.default_schema(_cursor(processes))
     except (duckdb.Error, RuntimeError) as error:
+        processes.close()
+        if "onflicting lock" not in str(error):  # to look into a file this program holds open would free its lock
+            _check_file(target, name)
         raise open_error(error, name, settings) from error
-    try:
-        schema = duckdb_catalog.default_schema(connection)
-    except duckdb.Error as error:
-        connection.close()
-        raise warehouse_error(error) from error
     if schema is None:
-        connection.close()
+        processes.close()
         raise WarehouseError(f"{name} holds no tables.", "Give a database with at least one table.")
-    return DuckDBWarehouse(connection, name=name, default_schema=schema)
+    processes.schema = quote(schema)
+    return DuckDBWarehouse(processes, name=name, default_schema=schema, max_bytes=settings.max_result_mb * 10**6)
+
+
+def _cursor(processes: Processes) -> duckdb.DuckDBPyConnection:
+    """A cursor for our own queries: it has what they use of the driver's."""
+    return cast(duckdb.DuckDBPyConnection, Cursor(processes))
+
+
+@contextmanager
+def _our_errors() -> Iterator[None]:
+    """The engine's errors become ours."""
+    try:
+        yield
+    except duckdb.Error as error:
+        raise warehouse_error(error) from error
 
 
 def _configuration(settings: Settings) -> dict[str, str | bool | int | float | list[str]]:
@@ -127,7 +126,6 @@ def _configuration(settings: Settings) -> dict[str, str | bool | int | float | l
         "python_enable_replacements": "false",
         "memory_limit": settings.memory_limit,
         "threads": str(min(os.cpu_count() or 1, 8)),
-        "temp_directory": str(_temp_folder(settings) / f"duckdb-{os.getpid()}"),
         "max_temp_directory_size": MAX_TEMP_SIZE,
         "lock_configuration": "true",
     }
@@ -139,7 +137,7 @@ def _temp_folder(settings: Settings) -> Path:
 
 
 def _check_file(target: Path, name: str) -> None:
-    """Refuse what cannot be a database, before the engine complains in its own words."""
+    """Refuse what cannot be a database, in better words than the engine's."""
     if target.is_dir():
         raise WarehouseError(
             f"{name} is a folder, not a DuckDB file.", "Give a file, or a folder of CSV or Parquet files."
@@ -156,30 +154,3 @@ def _check_file(target: Path, name: str) -> None:
             f"{name} is not a DuckDB database: it {'is empty' if not head else 'holds something else'}.",
             "Give a .duckdb or .sqlite file, or a folder of CSV or Parquet files.",
         )
-
-
-def _fetch(
-    cursor: duckdb.DuckDBPyConnection, select: str, max_rows: int
-) -> tuple[tuple[ResultColumn, ...], list[tuple[Any, ...]]]:
-    """Columns and the first rows of a query that passed `_one_select`."""
-    cursor.execute(select)
-    columns = tuple(ResultColumn(name=d[0], type=str(d[1])) for d in cursor.description or ())
-    return columns, cursor.fetchmany(max_rows)
-
-
-def _one_select(cursor: duckdb.DuckDBPyConnection, sql: str) -> str:
-    """The text of the one SELECT in `sql`; WarehouseError for anything else."""
-    try:
-        statements = cursor.extract_statements(sql)
-    except TypeError as error:  # half a surrogate pair, say
-        raise WarehouseError("The SQL is not valid text.", "Remove the characters that are no letters.") from error
-    if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
-        kinds = ", ".join(statement.type.name for statement in statements) or "nothing"
-        raise WarehouseError(
-            f"Only one SELECT statement may run; this is {kinds}.", "Ask for rows, one query at a time."
-        )
-    if statements[0].named_parameters:
-        raise WarehouseError(
-            "The SQL has placeholders (? or $1) and no values for them.", "Write the values themselves."
-        )
-    return str(statements[0].query)

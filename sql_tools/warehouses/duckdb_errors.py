@@ -1,5 +1,6 @@
 """DuckDB's exceptions as ours, in words that say what to do."""
 
+import os
 import re
 
 import duckdb
@@ -29,13 +30,13 @@ def warehouse_error(error: Exception) -> WarehouseError:
 def open_error(error: Exception, name: str, settings: Settings) -> WarehouseError | SettingsError:
     """Why a DuckDB file would not open, in words that say what to do."""
     text = str(error)
+    if "different configuration" in text or f"(PID {os.getpid()})" in text:
+        return WarehouseError(
+            f"{name} is already open in this program in another way.", "Close the other connection first."
+        )
     if "lock" in text and "onflicting" in text:
         return WarehouseError(
             f"{name} is being written to by another program.", "Close that program, or copy the file and open the copy."
-        )
-    if "different configuration" in text:
-        return WarehouseError(
-            f"{name} is already open in this program in another way.", "Close the other connection first."
         )
     if "memory" in text.lower():
         return SettingsError(f"The memory limit {settings.memory_limit!r} can't be used.", "Write it as 2GB or 500MB.")

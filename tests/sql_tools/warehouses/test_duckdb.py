@@ -263,6 +263,7 @@ def test_an_unreadable_file_is_refused(duckdb_file, settings):
 
 def test_no_permission_is_said_so(duckdb_file, settings, monkeypatch):
     path = duckdb_file("CREATE TABLE t AS SELECT 1 AS a")
+    path.write_bytes(b"what the engine cannot open")
 
     def refuse(*_: object, **__: object) -> None:
         raise PermissionError(13, "Permission denied")
