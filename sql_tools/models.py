@@ -136,6 +136,79 @@ class Attempt(Record):
     problem: str = ""
 
 
+class SourceColumn(Record):
+    """Where an output's values come from; column `*` stands for the table's rows, which are counted."""
+
+    table: str
+    column: str
+
+
+class OutputColumn(Record):
+    """One column of the result: its SQL, and every stored column that its values are made of."""
+
+    name: str
+    expression: str
+    sources: tuple[SourceColumn, ...] = ()
+
+
+class TableUsed(Record):
+    """A stored table the query reads, and its rows when the catalog was read; None if nobody counted."""
+
+    name: str
+    row_count: int | None = None
+
+
+class KeyPair(Record):
+    """Two columns that a join equates."""
+
+    left: str
+    right: str
+
+
+class JoinUsed(Record):
+    """One join. `key` says who vouches for it: the schema, the data and the names, or nobody.
+
+    `left_unique`: no two rows before the join share their side of the key. Rows are counted before and after this join,
+    without the filters that follow; None where it was not found out in time."""
+
+    left: str
+    right: str
+    kind: str
+    condition: str = ""
+    keys: tuple[KeyPair, ...] = ()
+    key: Literal["declared", "inferred", "none"] = "none"
+    left_unique: bool | None = None
+    right_unique: bool | None = None
+    rows_before: int | None = None
+    rows_after: int | None = None
+
+
+class Proof(Record):
+    """Why a number can be trusted, and all that is needed to run it again. Hashes are SHA-256 in hex.
+
+    `catalog_hash` covers names, types and declared keys, in any order; `rows_hash` the rows, in any order unless the
+    query orders them. `weights` is empty where the model runs elsewhere. `time` is UTC."""
+
+    reading: str
+    columns: tuple[OutputColumn, ...]
+    tables: tuple[TableUsed, ...]
+    joins: tuple[JoinUsed, ...]
+    filters: tuple[str, ...]
+    dialect: str
+    sql: str
+    sql_hash: str
+    warehouse: str
+    role: str
+    query_id: str
+    model: str
+    weights: str
+    prompt_hash: str
+    catalog_hash: str
+    rows_hash: str
+    time: str
+    checks: tuple[Check, ...]
+
+
 class Answer(Record):
     """The outcome of one question: the JSON contract of `ask --json`, field for field."""
 
@@ -153,3 +226,4 @@ class Answer(Record):
     attempts: tuple[Attempt, ...] = ()
     model: str = ""
     timings: dict[str, float] = {}
+    proof: Proof | None = None
