@@ -46,7 +46,15 @@ def open_model(
     except ModelServiceError as error:
         raise ModelError(error.message, error.hint) from error
     url = f"{running.url.rstrip('/')}#{running.model}"
-    return create_model(settings.model_copy(update={"model": url, "api_key": SecretStr(running.api_key)}))
+    model = create_model(settings.model_copy(update={"model": url, "api_key": SecretStr(running.api_key)}))
+    model.metadata = {**(model.metadata or {}), "weights": _vouched(running.weights_id)}  # for the answer's proof
+    return model
+
+
+def _vouched(weights_id: str) -> str:
+    """The weights' identity, saying what it is made of: verified content, or a user's file as it lies on disk."""
+    verified = any(named.sha256 == weights_id for named in weights.MODELS.values())
+    return f"sha256:{weights_id}" if verified else f"file:{weights_id}"
 
 
 def _warm(running: LocalModel, warehouse: Warehouse, settings: Settings) -> None:

@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from langchain_core.language_models import BaseChatModel
+from sqlglot.errors import SqlglotError
 
 from sql_tools.abstain import doubt, says_too_little, weigh
 from sql_tools.answer import answer
 from sql_tools.errors import InvalidSQLError, QuestionError, WarehouseError
 from sql_tools.execute import execute
+from sql_tools.fingerprints import prompt_hash
 from sql_tools.generate import generate
 from sql_tools.models import (
     Answer,
@@ -19,6 +21,7 @@ from sql_tools.models import (
     Context,
     DraftSQL,
     OnStage,
+    Proof,
     QueryResult,
     Question,
     Record,
@@ -27,6 +30,7 @@ from sql_tools.models import (
     ValidSQL,
 )
 from sql_tools.prompt import prompt, repair_prompt, without_values
+from sql_tools.proof import model_name, proof
 from sql_tools.refuse import refuse
 from sql_tools.retrieve import catalog_of, retrieve
 from sql_tools.settings import Settings
@@ -141,7 +145,7 @@ class _Run:
             if refusal:
                 return self._finish("refused", message=refusal)
             if outcomes:
-                return self._answered(outcomes)
+                return self._answered(outcomes, context, prompt_hash(messages))
             if not repair and self._needs_what_is_not_there(self.last_rule):
                 return self._abstained(context)
             messages = repair_prompt(prompt(self.question, shown), self._last_attempt())
@@ -194,14 +198,22 @@ class _Run:
         with self._stage("execute"):
             return valid, execute(valid, self.warehouse, self.settings)
 
-    def _answered(self, outcomes: list[tuple[ValidSQL, QueryResult]]) -> Answer:
+    def _answered(self, outcomes: list[tuple[ValidSQL, QueryResult]], context: Context, asked: str) -> Answer:
         with self._stage("answer"):
             winner, agreed = vote([result for _, result in outcomes])
             valid, result = outcomes[winner]
             checks = valid.checks
             if self.settings.candidates > 1:
                 checks += (Check(name="agreement", passed=True, detail=f"{agreed} of {len(outcomes)} drafts agree"),)
-            return self._finish("answered", valid=valid, result=result, checks=checks, message=answer(result))
+            card = self._proof(valid.model_copy(update={"checks": checks}), result, context, asked)
+        return self._finish("answered", valid=valid, result=result, checks=checks, message=answer(result), proof=card)
+
+    def _proof(self, valid: ValidSQL, result: QueryResult, context: Context, asked: str) -> Proof | None:
+        """The answer's card; an answer is not lost over SQL so odd that its tree cannot be walked once more."""
+        try:
+            return proof(valid, result, context, self.warehouse, self.model, prompt_hash=asked)
+        except (SqlglotError, RecursionError):
+            return None
 
     def _finish(
         self,
@@ -211,6 +223,7 @@ class _Run:
         valid: ValidSQL | None = None,
         result: QueryResult | None = None,
         checks: tuple[Check, ...] = (),
+        proof: Proof | None = None,
     ) -> Answer:
         return Answer(
             status=status,
@@ -224,8 +237,9 @@ class _Run:
             checks=checks,
             message=message,
             attempts=tuple(self.attempts),
-            model=_name(self.model),
+            model=model_name(self.model),
             timings={stage: round(seconds, 4) for stage, seconds in self.timings.items()},
+            proof=proof,
         )
 
     def _last_attempt(self) -> Attempt:
@@ -247,7 +261,3 @@ class _Run:
             yield
         finally:
             self.timings[stage] = self.timings.get(stage, 0.0) + time.perf_counter() - started
-
-
-def _name(model: BaseChatModel) -> str:
-    return str(getattr(model, "model_name", "") or getattr(model, "model", "") or type(model).__name__)

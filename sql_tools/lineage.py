@@ -63,7 +63,8 @@ class _Walk:
                 inner = part.unalias()
                 expression = inner.sql(dialect=self.context.dialect, comments=False)
                 sources = tuple(self._of_expression(inner, scope))
-                yield OutputColumn(name=part.alias_or_name or expression, expression=expression, sources=sources)
+                name = part.output_name or expression
+                yield OutputColumn(name=name, expression=expression, sources=sources)
 
     def _of_star(self, star: exp.Expr, scope: Scope) -> Iterator[OutputColumn]:
         wanted = star.args.get("table") if isinstance(star, exp.Column) else None

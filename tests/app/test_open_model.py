@@ -16,7 +16,7 @@ from sql_tools.settings import Settings
 def engine(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     """The embedded engine with nothing behind it; `warmed` holds what it read."""
     fake = SimpleNamespace(warmed=[])
-    running = SimpleNamespace(url="http://127.0.0.1:1/v1", api_key="secret", model="local")
+    running = SimpleNamespace(url="http://127.0.0.1:1/v1", api_key="secret", model="local", weights_id="ab12")
     monkeypatch.setattr(
         module.weights, "fetch", lambda name, cache, on_progress, on_message: on_progress(5, 10) or Path("m")
     )
@@ -90,3 +90,14 @@ def test_the_engines_errors_become_ours_with_their_hint(engine: Any, monkeypatch
 def test_a_name_that_is_no_model_says_what_is(tmp_path: Path) -> None:
     with pytest.raises((ModelError, SettingsError), match="local-small"):
         open_model(Settings(model="gpt-nowhere", cache_dir=tmp_path))
+
+
+def test_the_models_weights_go_with_it_into_the_proof(engine: SimpleNamespace, tmp_path: Path) -> None:
+    model = open_model(Settings(model="local", cache_dir=tmp_path))
+    assert model.metadata is not None
+    assert model.metadata["weights"] == "file:ab12"  # nobody vouches for that hash
+
+
+def test_only_verified_weights_are_called_by_their_content() -> None:
+    named = module.weights.MODELS["local"]
+    assert module._vouched(named.sha256) == f"sha256:{named.sha256}"
