@@ -190,9 +190,13 @@ def _change(measure: Measure, counts: Repeats) -> str:
     if as_is is None or once is None:
         return f"distorted{where}"
     if isinstance(measure.node, exp.Avg) or not once:
-        return f"distorted{where}" + (f": {as_is:,.6g} instead of {once:,.6g}" if counts.groups == 1 else "")
-    by = f"inflated by {_percent(as_is / once - 1)}{where}: {as_is:,.10g} instead of {once:,.10g}"
+        return f"distorted{where}" + (f": {_number(as_is)} instead of {_number(once)}" if counts.groups == 1 else "")
+    by = f"inflated by {_percent(as_is / once - 1)}{where}: {_number(as_is)} instead of {_number(once)}"
     return f"{by} in all" if counts.groups > 1 else by
+
+
+def _number(value: float) -> str:
+    return f"{value:,.4f}".rstrip("0").rstrip(".")
 
 
 def _percent(share: float) -> str:
@@ -207,6 +211,10 @@ def _row(row: tuple[Any, ...]) -> str:
     return repr([f"{float(c):.9g}" if _is_number(c) else str(c) for c in row])
 
 
+def _cell(cell: Any) -> str:
+    return _number(float(cell)) if _is_number(cell) else str(cell)
+
+
 def _is_number(cell: Any) -> bool:
     return hasattr(cell, "__float__") and not isinstance(cell, (str, bool))
 
@@ -215,7 +223,7 @@ def _difference(before: QueryResult, after: QueryResult) -> str:
     """What the offered query returns instead, in a few words."""
     if len(before.rows) == len(after.rows) == 1:
         pairs = zip(before.columns, before.rows[0], after.rows[0], strict=False)
-        told = [f"{c.name} is {b} instead of {a}" for c, a, b in pairs if _row((a,)) != _row((b,))]
+        told = [f"{c.name} is {_cell(b)} instead of {_cell(a)}" for c, a, b in pairs if _row((a,)) != _row((b,))]
         return ", ".join(told[:3])
     kept = set(map(_row, before.rows))
     return f"{sum(_row(row) not in kept for row in after.rows):,} of {len(after.rows):,} rows differ"

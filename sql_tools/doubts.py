@@ -1,0 +1,42 @@
+"""Valid SQL -> what may be wrong with its number: the double-count alarm and the suspicions, as checks that may fail.
+
+Nothing here refuses or changes the SQL. Asking the data is bounded in time, all checks of a statement together.
+"""
+
+import sqlglot
+from sqlglot.errors import SqlglotError
+
+from sql_tools.fanout import fan_out
+from sql_tools.grain import Grain, grains
+from sql_tools.held import joins_can_meet, values_are_held
+from sql_tools.models import Check, Context, Record
+from sql_tools.probe import Probe
+from sql_tools.suspicions import SUSPICIONS, Suspicion
+from sql_tools.warehouses import Warehouse
+
+ALL: tuple[Suspicion, ...] = (*SUSPICIONS, values_are_held, joins_can_meet)
+
+
+class Doubts(Record):
+    """One check a suspicion, and the SQL offered in place of one that counts rows twice; empty if there is none."""
+
+    checks: tuple[Check, ...] = ()
+    rewritten: str = ""
+
+
+def doubts(sql: str, context: Context, warehouse: Warehouse) -> Doubts:
+    """The checks that valid SQL may fail and still run."""
+    probe = Probe(warehouse)
+    try:
+        tree = sqlglot.parse_one(sql, read=context.dialect)
+        found = list(grains(tree, context))
+        alarm = fan_out(tree, context, probe)
+    except (SqlglotError, RecursionError):  # names too tangled to be judged
+        return Doubts()
+    checks = [alarm.check, *(_check(suspicion, found, context, probe) for suspicion in ALL)]
+    return Doubts(checks=tuple(checks), rewritten=alarm.rewritten)
+
+
+def _check(suspicion: Suspicion, found: list[Grain], context: Context, probe: Probe) -> Check:
+    odd = list(dict.fromkeys(words for grain in found for words in suspicion(grain, context, probe)))
+    return Check(name=suspicion.__name__, passed=not odd, detail="; ".join(odd) + "." if odd else "nothing odd")

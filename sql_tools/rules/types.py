@@ -1,0 +1,164 @@
+"""What no row can answer because the types don't go together, and columns that a group has many values of.
+
+sqlglot binds names but lets these through; an engine refuses them in its own words, some only when it meets the row. A
+kind is known of stored columns, literals, casts and common functions; where it is not known nothing is refused.
+"""
+
+import re
+from collections.abc import Iterator
+
+from sqlglot import exp
+
+from sql_tools.errors import InvalidSQLError
+from sql_tools.grain import Grain, grains, own
+from sql_tools.held import kind_of, stored_column
+from sql_tools.models import Context
+from sql_tools.once import groups_of
+
+DATE = re.compile(
+    r"\s*[+-]?\d{1,6}-\d{1,2}-\d{1,2}([ T]\d{1,2}:\d{2}.*)?\s*\Z|\s*(-?infinity|epoch)\s*\Z", re.IGNORECASE
+)
+TIME = re.compile(r"\s*\d{1,2}:\d{2}")
+MEASURES = (exp.Sum, exp.Avg, exp.Stddev, exp.StddevPop, exp.StddevSamp, exp.Variance, exp.VariancePop, exp.Median)
+COMPARISONS = (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE)
+SAME_KIND = (exp.Min, exp.Max, exp.AnyValue, exp.Paren, exp.Neg, exp.Coalesce, exp.Alias, exp.Distinct)
+NUMBERS = (exp.Count, exp.Sum, exp.Avg, exp.Length, exp.Abs, exp.Round, exp.Year, exp.Month, exp.Day, exp.DateDiff)
+TEXTS = (exp.Lower, exp.Upper, exp.Concat, exp.Substring, exp.Trim, exp.DPipe)
+TIMES = (exp.CurrentDate, exp.CurrentTimestamp, exp.DateTrunc, exp.TimestampTrunc)
+
+
+def types_go_together(tree: exp.Expr, context: Context) -> tuple[exp.Expr, str]:
+    """Numbers are summed, dates compared with dates, text is not added; InvalidSQLError says which and what to do."""
+    for grain in grains(tree, context):
+        for node in grain.select.walk():
+            if node.find_ancestor(exp.Select) is grain.select:
+                for problem, hint in _clash(node, grain, context.dialect):
+                    raise InvalidSQLError(problem, hint, rule="types_go_together")
+    return tree, "nothing of one type is used as another"
+
+
+def groups_have_one_value(tree: exp.Expr, context: Context) -> tuple[exp.Expr, str]:
+    """Beside an aggregate each column is grouped or aggregated; InvalidSQLError names the one that is not."""
+    for grain in grains(tree, context):
+        groups = groups_of(grain)
+        aggregates = [a for a in own(grain.select, exp.AggFunc) if not isinstance(a.parent, exp.Window)]
+        if groups is None or not (groups or aggregates):
+            continue
+        for column in _loose(grain, groups):
+            shown = column.sql(context.dialect)
+            raise InvalidSQLError(
+                f"{shown} has many values in a group: it is neither grouped nor aggregated.",
+                f"Add {shown} to GROUP BY, or take MIN({shown}), MAX({shown}) or ANY_VALUE({shown}).",
+                rule="groups_have_one_value",
+            )
+    return tree, "each column beside an aggregate is grouped or aggregated"
+
+
+def _loose(grain: Grain, groups: list[exp.Expr]) -> Iterator[exp.Column]:
+    homes = {home for e in groups if isinstance(e, exp.Column) and (home := grain.home(e))}
+    texts = {e.sql().lower() for e in groups}
+    outputs = {e.alias.lower() for e in grain.select.expressions if e.alias}
+    for column in own(grain.select, exp.Column):
+        home = grain.home(column) if isinstance(column, exp.Column) else None
+        if not isinstance(column, exp.Column) or home is None or home in homes or isinstance(column.this, exp.Star):
+            continue
+        in_output = column.find_ancestor(exp.Order, exp.Having, exp.Qualify, exp.Select) is grain.select
+        if not in_output and not column.table and column.name.lower() in outputs:
+            continue
+        if not _is_settled(column, grain.select, texts):
+            yield column
+
+
+def _is_settled(column: exp.Column, select: exp.Select, texts: set[str]) -> bool:
+    """Is it inside an aggregate, or part of what is grouped by?"""
+    node = column.parent
+    while node is not None and node is not select:
+        if isinstance(node, exp.AggFunc) or node.sql().lower() in texts:
+            return True
+        node = node.parent
+    return False
+
+
+def _clash(node: exp.Expr, grain: Grain, dialect: str) -> Iterator[tuple[str, str]]:
+    shown = node.sql(dialect)
+    if isinstance(node, MEASURES):
+        kind = _kind(node.this, grain)
+        if (kind == "text" and _is_no_number(node.this, dialect)) or (kind == "time" and isinstance(node, exp.Sum)):
+            yield (
+                f"{shown} needs numbers, and {node.this.sql(dialect)} holds {kind}.",
+                "Count it, or cast it if it holds numbers.",
+            )
+    elif isinstance(node, (exp.Add, exp.Sub, exp.Mul, exp.Div)):
+        yield from _arithmetic(node, grain, dialect)
+    elif isinstance(node, COMPARISONS):
+        yield from _comparison(node, node.this, node.expression, grain, shown)
+    elif isinstance(node, exp.Between):
+        for end in (node.args["low"], node.args["high"]):
+            yield from _comparison(node, node.this, end, grain, shown)
+    elif isinstance(node, (exp.Like, exp.ILike)) and (kind := _kind(node.this, grain)) in ("number", "time"):
+        yield (
+            f"{shown} matches text, and {node.this.sql(dialect)} holds {kind}.",
+            "Compare it, or cast it to text first.",
+        )
+
+
+def _arithmetic(node: exp.Expr, grain: Grain, dialect: str) -> Iterator[tuple[str, str]]:
+    left, right, shown = node.this, node.expression, node.sql(dialect)
+    kinds = [_kind(side, grain) for side in (left, right)]
+    if any(isinstance(side, exp.Interval) for side in (left, right)):
+        return
+    texts = [
+        side for side, kind in zip((left, right), kinds, strict=True) if kind == "text" and _is_no_number(side, dialect)
+    ]
+    if texts:
+        yield f"{shown} calculates with text.", "Join texts with ||; write a span of time as INTERVAL '1' DAY."
+    elif kinds == ["time", "time"] and not isinstance(node, exp.Sub):
+        yield f"{shown} calculates with two dates.", "Subtract them, or use DATE_DIFF."
+    elif "time" in kinds and isinstance(node, (exp.Mul, exp.Div)):
+        yield f"{shown} multiplies or divides a date.", "Take a part of it first, as YEAR does."
+
+
+def _comparison(node: exp.Expr, left: exp.Expr, right: exp.Expr, grain: Grain, shown: str) -> Iterator[tuple[str, str]]:
+    for one, other in ((left, right), (right, left)):
+        kind, kind_2 = _kind(one, grain), _kind(other, grain)
+        if isinstance(one, exp.Literal):
+            continue
+        if kind == "time" and other.is_string and not (DATE.match(other.name) or TIME.match(other.name)):
+            yield f"{shown}: '{other.name}' is not a date.", "Write dates as DATE '2026-01-31'."
+        elif kind == "number" and other.is_string and not _reads_as_number(other):
+            yield f"{shown}: '{other.name}' is not a number.", "Compare the column that holds such text."
+        elif {kind, kind_2} == {"time", "number"}:
+            yield f"{shown} compares a date with a number.", "Take a part of the date first, as YEAR does."
+
+
+def _is_no_number(text: exp.Expr, dialect: str) -> bool:
+    """Will the engine refuse to calculate with this text? Snowflake reads columns of text as numbers."""
+    if isinstance(text, exp.Literal):
+        return not (_reads_as_number(text) or DATE.match(text.name))
+    return dialect != "snowflake"
+
+
+def _reads_as_number(node: exp.Expr) -> bool:
+    try:
+        float(node.name)
+    except ValueError:
+        return False
+    return isinstance(node, exp.Literal)
+
+
+def _kind(node: exp.Expr, grain: Grain) -> str:
+    """number, text, time, truth, or empty where it is not known."""
+    if isinstance(node, exp.Column):
+        stored = stored_column(grain.home(node), grain)[1]
+        return kind_of(stored.type) if stored else ""
+    if isinstance(node, exp.Literal):
+        return "text" if node.is_string else "number"
+    if isinstance(node, (exp.Cast, exp.TryCast)):
+        return kind_of(node.to.sql())
+    if isinstance(node, SAME_KIND):
+        inner = node.expressions[0] if isinstance(node, exp.Distinct) else node.this
+        return _kind(inner, grain)
+    for kind, classes in (("number", NUMBERS), ("text", TEXTS), ("time", TIMES)):
+        if isinstance(node, classes):
+            return kind
+    return ""
