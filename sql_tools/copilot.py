@@ -10,6 +10,8 @@ from sqlglot.errors import SqlglotError
 
 from sql_tools.abstain import doubt, says_too_little, weigh
 from sql_tools.answer import answer
+from sql_tools.doubts import Doubts, doubts
+from sql_tools.empty import is_empty, why_empty
 from sql_tools.errors import InvalidSQLError, QuestionError, WarehouseError
 from sql_tools.execute import execute
 from sql_tools.fingerprints import prompt_hash
@@ -58,6 +60,8 @@ class CheckReport(Record):
     allowed: bool
     sql: str
     problems: tuple[Problem, ...] = ()
+    checks: tuple[Check, ...] = ()
+    rewritten: str = ""
 
 
 def ask(
@@ -77,15 +81,19 @@ def ask(
     return _Run(usable(asked, settings), warehouse, model, settings, on_stage).answer()
 
 
-def check(sql: str, warehouse: Warehouse, settings: Settings) -> CheckReport:
-    """The same checks as for a draft, on SQL somebody wrote; nothing is executed."""
+def check(sql: str, warehouse: Warehouse, settings: Settings, *, ask_data: bool = True) -> CheckReport:
+    """The same checks as for a draft, on SQL somebody wrote. Its rows are not shown; with `ask_data`, what keys and
+    values are like is asked of the data, in a few seconds at most. Without, nothing is executed."""
     tables = catalog_of(warehouse).tables
     context = Context(dialect=warehouse.dialect, tables=tables, catalog=tables)
     try:
         valid = validate(DraftSQL(text=sql, dialect=warehouse.dialect), context, explain=warehouse.explain)
     except InvalidSQLError as error:
         return CheckReport(allowed=False, sql=sql, problems=(Problem(rule=error.rule, message=error.message),))
-    return CheckReport(allowed=True, sql=valid.text)
+    found = doubts(valid.text, context, warehouse) if ask_data else Doubts()
+    return CheckReport(
+        allowed=True, sql=valid.text, checks=valid.checks + found.checks, rewritten=found.rewritten
+    )
 
 
 def usable(question: Question, settings: Settings) -> Question:
@@ -202,11 +210,19 @@ class _Run:
         with self._stage("answer"):
             winner, agreed = vote([result for _, result in outcomes])
             valid, result = outcomes[winner]
-            checks = valid.checks
+            found = doubts(valid.text, context, self.warehouse)
+            checks = valid.checks + found.checks
             if self.settings.candidates > 1:
                 checks += (Check(name="agreement", passed=True, detail=f"{agreed} of {len(outcomes)} drafts agree"),)
             card = self._proof(valid.model_copy(update={"checks": checks}), result, context, asked)
-        return self._finish("answered", valid=valid, result=result, checks=checks, message=answer(result), proof=card)
+            message = self._message(valid, result, context)
+        answered = self._finish("answered", valid=valid, result=result, checks=checks, message=message, proof=card)
+        return answered.model_copy(update={"rewritten": found.rewritten})
+
+    def _message(self, valid: ValidSQL, result: QueryResult, context: Context) -> str:
+        """The sentence that answers; where nothing was found, also which condition let nothing through."""
+        why = why_empty(valid.text, context, self.warehouse) if is_empty(result, valid.text, valid.dialect) else ""
+        return f"{answer(result)} {why}".strip()
 
     def _proof(self, valid: ValidSQL, result: QueryResult, context: Context, asked: str) -> Proof | None:
         """The answer's card; an answer is not lost over SQL so odd that its tree cannot be walked once more."""

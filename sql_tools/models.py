@@ -227,3 +227,4 @@ class Answer(Record):
     model: str = ""
     timings: dict[str, float] = {}
     proof: Proof | None = None
+    rewritten: str = ""  # offered where a check found rows counted twice: the same question, each row counted once

@@ -8,7 +8,7 @@ from sqlglot.errors import SqlglotError
 
 from sql_tools.errors import InvalidSQLError, WarehouseError
 from sql_tools.models import Check, Context, DraftSQL, ValidSQL
-from sql_tools.rules import MENDS, Rule, asked, habits, joins, logic, matches, names, order, reads, values
+from sql_tools.rules import MENDS, Rule, asked, habits, joins, logic, matches, names, order, reads, types, values
 
 RULES: tuple[Rule, ...] = (
     reads.only_a_select,
@@ -37,6 +37,8 @@ RULES: tuple[Rule, ...] = (
     habits.namesakes_stay_apart,
     habits.grouped_columns,
     order.ties_are_broken,
+    types.types_go_together,
+    types.groups_have_one_value,
 )
 MAX_SQL_CHARS = 50_000
 
