@@ -34,7 +34,7 @@ def _check_line(line: bytes, number: int, warehouse: Warehouse, settings: Settin
     except (ValueError, TypeError, KeyError):
         return {"id": number, "error": f"line {number} is not a JSON object with id and sql"}
     try:
-        report = check(sql, warehouse, settings)
+        report = check(sql, warehouse, settings, ask_data=False)
     except CopilotError as error:
         return {"id": identifier, "error": error.message}
     except Exception as error:

@@ -91,9 +91,7 @@ def check(sql: str, warehouse: Warehouse, settings: Settings, *, ask_data: bool 
     except InvalidSQLError as error:
         return CheckReport(allowed=False, sql=sql, problems=(Problem(rule=error.rule, message=error.message),))
     found = doubts(valid.text, context, warehouse) if ask_data else Doubts()
-    return CheckReport(
-        allowed=True, sql=valid.text, checks=valid.checks + found.checks, rewritten=found.rewritten
-    )
+    return CheckReport(allowed=True, sql=valid.text, checks=valid.checks + found.checks, rewritten=found.rewritten)
 
 
 def usable(question: Question, settings: Settings) -> Question:
