@@ -85,7 +85,7 @@ def check(sql: str, warehouse: Warehouse, settings: Settings, *, ask_data: bool 
     """The same checks as for a draft, on SQL somebody wrote. Its rows are not shown; with `ask_data`, what keys and
     values are like is asked of the data, in a few seconds at most. Without, nothing is executed."""
     tables = catalog_of(warehouse).tables
-    context = Context(dialect=warehouse.dialect, tables=tables, catalog=tables)
+    context = Context(dialect=warehouse.dialect, tables=tables, catalog=tables, limits=settings.read_limits)
     try:
         valid = validate(DraftSQL(text=sql, dialect=warehouse.dialect), context, explain=warehouse.explain)
     except InvalidSQLError as error:
@@ -133,7 +133,7 @@ class _Run:
                 self.question,
                 self.warehouse,
                 max_columns=self.settings.max_prompt_columns,
-            )
+            ).model_copy(update={"limits": self.settings.read_limits})
         shown = context if self.settings.may_share_values else without_values(context)
         if (declined := self._declined(context, shown)) is not None:
             return declined

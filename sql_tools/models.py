@@ -77,6 +77,14 @@ class ValueMatch(Record):
     value: str
 
 
+class ReadLimits(Record):
+    """What a read may do beyond the list: functions by lower-case full name, the engine's own views, rows multiplied."""
+
+    allowed_functions: tuple[str, ...] = ()
+    system_tables: bool = False
+    max_join_rows: int = 100_000_000
+
+
 class Context(Record):
     """What the model and the checks may know for one question. `tables` are shown to the model; `catalog` is everything
     the asker may read, against which names are bound; both in canonical order. `question` is empty where SQL is checked
@@ -87,6 +95,7 @@ class Context(Record):
     tables: tuple[Table, ...]
     catalog: tuple[Table, ...]
     values: tuple[ValueMatch, ...] = ()
+    limits: ReadLimits = ReadLimits()
 
 
 class DraftSQL(Record):

@@ -7,6 +7,7 @@ from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from sql_tools.errors import SettingsError
+from sql_tools.models import ReadLimits
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
@@ -23,6 +24,9 @@ class Settings(BaseSettings):
     max_rows: int = Field(1000, ge=1, le=1_000_000, description="rows returned at most")
     timeout_seconds: float = Field(30.0, gt=0, le=3600, description="how long one query may run")
     max_result_mb: int = Field(100, ge=1, le=10_000, description="size of a result at most, in megabytes")
+    max_join_rows: int = Field(100_000_000, ge=1, description="rows that tables joined by nothing may multiply to")
+    allow_functions: str = Field("", description="functions to allow beyond the list, e.g. ai_complete, db.schema.fn")
+    allow_system_tables: bool = Field(False, description="may the engine's own views be read (INFORMATION_SCHEMA)?")
     memory_limit: str = Field("2GB", description="memory the local engine may use")
     candidates: int = Field(1, ge=1, le=16, description="drafts asked of the model; the most agreed-on result wins")
     max_repairs: int = Field(2, ge=0, le=5, description="how often a failed draft goes back to the model")
@@ -35,6 +39,16 @@ class Settings(BaseSettings):
     def cache(self) -> Path:
         """The cache folder with `~` expanded; not created here."""
         return self.cache_dir.expanduser()
+
+    @property
+    def read_limits(self) -> ReadLimits:
+        """What the checks allow beyond the list of reads."""
+        names = (name.strip().lower() for name in self.allow_functions.split(","))
+        return ReadLimits(
+            allowed_functions=tuple(filter(None, names)),
+            system_tables=self.allow_system_tables,
+            max_join_rows=self.max_join_rows,
+        )
 
     @property
     def may_share_values(self) -> bool:

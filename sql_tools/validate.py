@@ -1,5 +1,6 @@
 """Draft SQL -> SQL that may run: every rule in order, on the tree; what runs is written from the checked tree."""
 
+import re
 from collections.abc import Callable
 
 import sqlglot
@@ -8,17 +9,33 @@ from sqlglot.errors import SqlglotError
 
 from sql_tools.errors import InvalidSQLError, WarehouseError
 from sql_tools.models import Check, Context, DraftSQL, ValidSQL
-from sql_tools.rules import MENDS, Rule, asked, habits, joins, logic, matches, names, order, reads, types, values
+from sql_tools.rules import (
+    MENDS,
+    Rule,
+    asked,
+    bounds,
+    habits,
+    joins,
+    logic,
+    matches,
+    names,
+    order,
+    reads,
+    types,
+    values,
+)
 
 RULES: tuple[Rule, ...] = (
     reads.only_a_select,
     reads.only_known_nodes,
     reads.only_known_functions,
     reads.only_plain_tables,
+    bounds.recursion_is_bounded,
     names.known_tables,
     joins.joins_follow_keys,
     joins.missing_tables_are_joined,
     names.known_columns,
+    bounds.products_are_small,
     values.stored_values,
     asked.flags_are_asked,
     asked.names_are_shown,
@@ -41,6 +58,7 @@ RULES: tuple[Rule, ...] = (
     types.groups_have_one_value,
 )
 MAX_SQL_CHARS = 50_000
+LACKING = re.compile(r"Required keyword: '\w+' missing for <class '[\w.]*\.(\w+)'>")
 
 
 def validate(draft: DraftSQL, context: Context, *, explain: Callable[[str], None] | None = None) -> ValidSQL:
@@ -53,7 +71,7 @@ def validate(draft: DraftSQL, context: Context, *, explain: Callable[[str], None
     for rule in RULES if context.question else (rule for rule in RULES if rule not in MENDS):
         tree, detail = _apply(rule, tree, context)
         checks.append(Check(name=rule.__name__, passed=True, detail=detail))
-    text = tree.sql(dialect=draft.dialect, pretty=True, comments=False)
+    text = _written(tree, draft.dialect)
     if explain is not None:
         _explain(text, explain)
         checks.append(Check(name="engine_explain", passed=True, detail="the engine binds and plans it"))
@@ -63,10 +81,26 @@ def validate(draft: DraftSQL, context: Context, *, explain: Callable[[str], None
 def _apply(rule: Rule, tree: exp.Expr, context: Context) -> tuple[exp.Expr, str]:
     try:
         return rule(tree, context)
-    except (SqlglotError, RecursionError) as error:
+    except RecursionError as error:
+        raise _too_deep(rule.__name__) from error
+    except SqlglotError as error:
         why = str(error).split("\n")[0].strip(" :")
         hint = "Give each table and subquery in FROM an alias of its own."
         raise InvalidSQLError(f"The SQL can't be checked: {why}.", hint, rule=rule.__name__) from error
+
+
+def _written(tree: exp.Expr, dialect: str) -> str:
+    """The tree as SQL, without comments: nothing hides in what runs."""
+    try:
+        return tree.sql(dialect=dialect, pretty=True, comments=False)
+    except RecursionError as error:
+        raise _too_deep("one_statement") from error
+
+
+def _too_deep(rule: str) -> InvalidSQLError:
+    return InvalidSQLError(
+        "The SQL is nested too deeply to be checked.", "Use fewer parentheses or subqueries in one another.", rule=rule
+    )
 
 
 def parse(draft: DraftSQL) -> exp.Expr:
@@ -75,9 +109,12 @@ def parse(draft: DraftSQL) -> exp.Expr:
         raise InvalidSQLError(f"The SQL is longer than {MAX_SQL_CHARS:,} characters.", rule="one_statement", fatal=True)
     try:
         found = [tree for tree in sqlglot.parse(draft.text, read=draft.dialect) if tree is not None]
-    except (SqlglotError, RecursionError, ValueError) as error:
+    except RecursionError as error:
+        raise _too_deep("one_statement") from error
+    except (SqlglotError, ValueError) as error:
         words = getattr(error, "errors", None)
         why = words[0].get("description", "") if words else str(error).split("\n")[0]
+        why = LACKING.sub(r"function \1 lacks an argument", why)
         raise InvalidSQLError(f"The SQL does not parse: {why or 'bad syntax'}.", rule="one_statement") from error
     found = [tree for tree in found if not isinstance(tree, exp.Semicolon)]
     if not found:

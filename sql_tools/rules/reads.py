@@ -1,59 +1,27 @@
 """Nothing but a read can run: an allow-list over every node of the tree and every function in it.
 
 A deny list loses: each new statement, table function or file reader of an engine is open until somebody remembers it.
-Here what is not named is refused. Given up: a function nobody has listed yet is refused too, until it is added below.
+Here what is not named is refused. Given up: a function nobody has listed yet is refused too, until it is added to
+`read_functions`, or to the setting `allow_functions`. Comments are no part of a tree: what runs is written without them.
 """
+
+import re
 
 from sqlglot import exp
 
 from sql_tools.errors import InvalidSQLError
 from sql_tools.models import Context
+from sql_tools.rules.read_functions import CLASSES, arity_of, takes
 
 NODES = frozenset(
     """Select Union Except Intersect Subquery With CTE From Join Where Group Having Qualify Order Ordered Limit Offset
     Fetch LimitOptions Distinct Window WindowSpec Filter WithinGroup IgnoreNulls RespectNulls GroupingSets Cube
     Rollup Values Lateral Unnest Pivot PivotAlias PivotAny TableSample Table TableAlias Alias Aliases Column
     Identifier Star Literal Null Boolean Paren Tuple Var DataType DataTypeParam Interval IntervalSpan Dot Bracket
-    Slice Lambda Kwarg PropertyEQ Hint Nearest And Or Not Xor EQ NEQ GT GTE LT LTE NullSafeEQ NullSafeNEQ Is In
+    Slice Lambda Kwarg PropertyEQ Hint And Or Not Xor EQ NEQ GT GTE LT LTE NullSafeEQ NullSafeNEQ Is In
     Between Like ILike SimilarTo Glob Escape Add Sub Mul Div IntDiv Mod Neg DPipe BitwiseAnd BitwiseOr BitwiseXor
     BitwiseNot BitwiseLeftShift BitwiseRightShift Exists Any All AtTimeZone Collate Overlaps JSONPath JSONPathRoot
-    JSONPathKey JSONPathSubscript JSONPathWildcard JSONPathSlice""".split()
-)
-
-FUNCTIONS = frozenset(
-    """Count CountIf Sum Avg Min Max Median Mode Stddev StddevPop StddevSamp Variance VariancePop Corr CovarPop CovarSamp
-    Quantile ApproxQuantile PercentileCont PercentileDisc ApproxDistinct ArgMin ArgMax AnyValue First Last
-    GroupConcat ArrayAgg LogicalAnd LogicalOr Skewness Kurtosis RegrSlope RegrIntercept RegrR2 RegrCount Grouping
-    GroupingId RowNumber Rank DenseRank PercentRank CumeDist Ntile Lag Lead FirstValue LastValue NthValue Abs Ceil
-    Floor Round Trunc Sign Sqrt Cbrt Exp Ln Log Pow Pi Degrees Radians Sin Cos Tan Cot Asin Acos Atan Atan2
-    Factorial Greatest Least IsNan IsInf WidthBucket SafeDivide Concat ConcatWs Lower Upper Initcap Length Left
-    Right Substring Trim Pad Replace Reverse Repeat Contains StartsWith EndsWith StrPosition Split SplitPart
-    Translate Ascii Chr Unicode Levenshtein JarowinklerSimilarity Format RegexpLike RegexpILike RegexpExtract
-    RegexpExtractAll RegexpReplace RegexpFullMatch RegexpCount RegexpSplit Cast TryCast If Case Coalesce Nullif Nvl2
-    EqualNull DecodeCase ToChar ToNumber ToDouble ToBoolean CurrentDate CurrentTimestamp CurrentTime Localtime
-    Localtimestamp CurrentDatetime DateAdd DateSub DateDiff DateTrunc TimestampTrunc TimestampAdd TimestampSub
-    TimestampDiff DatetimeAdd DatetimeDiff DatetimeTrunc TimeTrunc TsOrDsAdd TsOrDsDiff AddMonths MonthsBetween
-    LastDay Extract Year Quarter Month Week Day Hour Minute Second DayOfWeek DayOfWeekIso DayOfMonth DayOfYear
-    WeekOfYear Dayname Monthname YearOfWeek Date Timestamp Time DateFromParts TimestampFromParts TimeFromParts
-    StrToDate StrToTime TimeToStr TimeStrToTime TimeStrToDate DateStrToDate TsOrDsToDate TsOrDsToTimestamp
-    TsOrDsToDatetime TsOrDiToDi DateToDateStr TimeToUnix UnixToTime UnixToStr StrToUnix UnixSeconds DateBin
-    ConvertTimezone MakeInterval Array List Struct StructExtract ArraySize ArrayContains ArrayConcat ArrayDistinct
-    ArraySort ArraySlice ArrayToString ArrayPosition ArraySum ArrayMin ArrayMax Explode Unnest Flatten
-    GenerateSeries GenerateDateArray ParseJSON JSONExtract JSONExtractScalar JSONType JSONKeys JSONArrayContains
-    ToVariant Map MapKeys""".split()
-)
-
-# Functions sqlglot has no class for, by lower-case name.
-NAMED_FUNCTIONS = frozenset(
-    """strftime strptime try_strptime date_part date_sub datesub datediff age epoch epoch_ms make_date make_timestamp
-    dayname monthname isodow week yearweek century decade era last_day list_value list_contains list_aggregate
-    list_sort list_distinct list_filter array_length len cardinality string_agg listagg group_concat bool_and
-    bool_or product entropy mad sem histogram approx_top_k max_by min_by lcase ucase instr strpos prefix suffix
-    starts_with ends_with printf format lpad rpad ltrim rtrim concat_ws regexp_matches regexp_split_to_array
-    string_split str_split strip_accents jaccard editdist3 damerau_levenshtein ifnull nvl iff zeroifnull nullifzero
-    div0 div0null square haversine even gcd lcm fdiv fmod isfinite to_char to_varchar to_date to_timestamp
-    try_to_date try_to_number try_to_timestamp to_decimal try_cast total julianday date time datetime array_size
-    object_keys typeof""".split()
+    JSONPathKey JSONPathSubscript JSONPathWildcard JSONPathSlice TableFromRows Comprehension RawString""".split()
 )
 
 WORDS = {
@@ -93,33 +61,124 @@ def only_known_nodes(tree: exp.Expr, context: Context) -> tuple[exp.Expr, str]:
 
 
 def only_known_functions(tree: exp.Expr, context: Context) -> tuple[exp.Expr, str]:
-    """Every function is on the list; file readers, settings, sequences and system functions are not."""
-    names = []
+    """Every function is on the list, with as many arguments as it takes, or allowed by a setting under its full name."""
+    count = 0
     for node in tree.find_all(exp.Func):
-        name = type(node).__name__
-        called = node.name if isinstance(node, (exp.Anonymous, exp.AnonymousAggFunc)) else name
-        listed = called.lower() in NAMED_FUNCTIONS if called is not name else name in FUNCTIONS or name in NODES
-        if not listed or isinstance(node.parent, exp.Dot):
-            shown = called if called is not name else node.sql_name()
+        name = _called(node)
+        if name.lower() in context.limits.allowed_functions or _is_own_view(node, context):
+            continue
+        if isinstance(node.parent, exp.Dot) or not _is_listed(node, context.dialect):
             raise InvalidSQLError(
-                f"Function {shown} is not on the list of functions that only compute.",
-                "Use a standard aggregate, text, number or date function.",
+                f"Function {name} is not on the list of functions that only compute.",
+                "Use a standard aggregate, text, number or date function, without a schema or a dot before it.",
                 rule="only_known_functions",
             )
-        names.append(called)
-    return tree, f"{len(names)} function calls, all listed"
+        if problem := _arity_problem(node, context.dialect):
+            raise InvalidSQLError(problem, "Give it the arguments it takes.", rule="only_known_functions")
+        count += 1
+    return tree, f"{count} function calls, all listed"
+
+
+def _is_own_view(node: exp.Func, context: Context) -> bool:
+    """Is it `FROM duckdb_settings()` and the like, where a setting allows those?"""
+    in_from = isinstance(node.parent, exp.Table)
+    return in_from and context.limits.system_tables and bool(SYSTEM_TABLE.match(node.name))
+
+
+def _called(node: exp.Func) -> str:
+    """The function's name as SQL has it, with what stands before its dot."""
+    name = node.name if isinstance(node, (exp.Anonymous, exp.AnonymousAggFunc)) else node.sql_name()
+    parts = [name]
+    while isinstance(node.parent, exp.Dot) and node.arg_key == "expression":
+        parts.append(node.parent.this.sql())
+        node = node.parent  # type: ignore[assignment]
+    return ".".join(reversed(parts)) if len(parts) > 1 else name
+
+
+def _is_listed(node: exp.Func, dialect: str) -> bool:
+    if isinstance(node, (exp.Anonymous, exp.AnonymousAggFunc)):
+        return arity_of(node.name, dialect) is not None
+    name = type(node).__name__
+    return name in CLASSES or name in NODES
+
+
+def _arity_problem(node: exp.Func, dialect: str) -> str:
+    """What is wrong with the number of arguments; "" if nothing is."""
+    if not isinstance(node, (exp.Anonymous, exp.AnonymousAggFunc)):
+        problems = node.error_messages()
+        return f"{node.sql_name()}: {problems[0].lower()}." if problems else ""
+    count = len(node.expressions)
+    arity = arity_of(node.name, dialect)
+    if arity is None or takes(arity, count):
+        return ""
+    least, most = arity
+    wanted = f"{least} or more" if most is None else f"{least}" if least == most else f"{least} to {most}"
+    return f"Function {node.name} takes {wanted} arguments, not {count}."
+
+
+PATH = re.compile(r"[/\\:*?@]|\.(csv|tsv|txt|json|jsonl|ndjson|parquet|gz|zst|db|duckdb|sqlite|xlsx|arrow)$", re.I)
+SYSTEM_SCHEMAS = frozenset(("information_schema", "account_usage", "organization_usage", "pg_catalog", "pg_temp"))
+SYSTEM_TABLE = re.compile(r"(duckdb|pg|sqlite|pragma)_", re.I)
+TABLE_CLAUSES = ("when", "changes", "version", "only", "rows_from", "system_time", "partition")
+ROW_SOURCES = (exp.Explode, exp.Flatten, exp.SplitToTable, exp.Generator, exp.GenerateSeries, exp.Unnest)
 
 
 def only_plain_tables(tree: exp.Expr, context: Context) -> tuple[exp.Expr, str]:
-    """FROM names tables and subqueries: no files, stages or table functions other than UNNEST, VALUES, FLATTEN, series."""
+    """FROM names tables and subqueries: no files, stages, system views, nor functions but those that make rows."""
+    stored = {table.name.lower() for table in context.catalog}
     for table in tree.find_all(exp.Table):
-        if not isinstance(table.this, (exp.Identifier, exp.Unnest, exp.GenerateSeries)):
+        _check_source(table, stored, context)
+        if clause := next((key for key in TABLE_CLAUSES if table.args.get(key)), ""):
             raise InvalidSQLError(
-                f"{table.sql()} is not a table of this warehouse.", rule="only_plain_tables", fatal=True
+                f"{table.sql()} carries a clause that is not allowed: {clause.upper()}.", rule="only_plain_tables"
             )
-        if any(table.args.get(key) for key in ("when", "changes", "version", "only", "rows_from")):
-            raise InvalidSQLError(f"{table.sql()} carries a clause that is not allowed.", rule="only_plain_tables")
-    for with_ in tree.find_all(exp.With):
-        if with_.args.get("recursive"):
-            raise InvalidSQLError("WITH RECURSIVE is not allowed: it may never end.", rule="only_plain_tables")
-    return tree, "no files, stages or table functions"
+    for rows in tree.find_all(exp.TableFromRows):
+        if not isinstance(rows.this, ROW_SOURCES) and rows.this.name.lower() not in context.limits.allowed_functions:
+            raise InvalidSQLError(
+                f"TABLE({rows.this.sql()}) is not allowed: it may call a procedure or read another query's result.",
+                "Read tables, or FLATTEN.",
+                rule="only_plain_tables",
+                fatal=True,
+            )
+    if context.dialect == "snowflake":
+        _no_sequences(tree, context)
+    return tree, "no files, stages, system views or table functions"
+
+
+def _check_source(table: exp.Table, stored: set[str], context: Context) -> None:
+    """Refuse what is no table, a path, and the engine's own views."""
+    if not isinstance(table.this, (exp.Identifier, exp.Unnest, exp.GenerateSeries)):
+        name = table.this.name.lower() if isinstance(table.this, exp.Anonymous) else ""
+        if (context.limits.system_tables and SYSTEM_TABLE.match(name)) or name in context.limits.allowed_functions:
+            return
+        raise InvalidSQLError(
+            f"{table.sql()} is not a table of this warehouse.",
+            "Read the tables that `arctic-copilot schema` lists.",
+            rule="only_plain_tables",
+            fatal=True,
+        )
+    if table.name.lower() in stored:
+        return
+    if PATH.search(table.name):
+        raise InvalidSQLError(
+            f"{table.name} looks like a file, and files are not read.", rule="only_plain_tables", fatal=True
+        )
+    in_system = {table.db.lower(), table.catalog.lower()} & {*SYSTEM_SCHEMAS, "system"}
+    if not context.limits.system_tables and (in_system or SYSTEM_TABLE.match(table.name)):
+        raise InvalidSQLError(
+            f"{table.sql()} is one of the engine's own views, which tell about other people and their queries.",
+            "Set ARCTIC_COPILOT_ALLOW_SYSTEM_TABLES=true if everybody who asks may read them.",
+            rule="only_plain_tables",
+            fatal=True,
+        )
+
+
+def _no_sequences(tree: exp.Expr, context: Context) -> None:
+    """`seq.nextval` looks like a column and draws a number from a sequence, which is a write."""
+    for column in tree.find_all(exp.Column):
+        if column.name.lower() in ("nextval", "currval") and column.table:
+            stored = (c.name.lower() for table in context.catalog for c in table.columns)
+            if column.name.lower() not in stored:
+                raise InvalidSQLError(
+                    f"{column.sql()} draws from a sequence, which changes it.", rule="only_plain_tables", fatal=True
+                )

@@ -1,0 +1,174 @@
+"""A read that ends: recursion with a bound, and no product of tables larger than the limit.
+
+Both are estimates from the tree and the tables' row counts: what they miss, the time limit stops.
+"""
+
+import math
+from collections.abc import Iterator, Mapping
+
+from sqlglot import exp
+
+from sql_tools.errors import InvalidSQLError
+from sql_tools.models import Context
+
+LESS = (exp.LT, exp.LTE)
+STEPS = (exp.Add, exp.DateAdd, exp.TsOrDsAdd, exp.TimestampAdd)
+UNKNOWN_ROWS = 1  # a source whose rows nobody counted
+Sizes = Mapping[str, int]  # rows of each stored table
+Owners = Mapping[str, set[str]]  # columns of each stored table
+
+
+def recursion_is_bounded(tree: exp.Expr, context: Context) -> tuple[exp.Expr, str]:
+    """A CTE that reads itself counts up to a number, or collects distinct stored values; else it may never end."""
+    found = 0
+    for cte in tree.find_all(exp.CTE):
+        if not _reads(cte.this, cte.alias):
+            continue
+        found += 1
+        if not (isinstance(cte.this, exp.Union) and (_counts_up(cte) or _collects_distinct(cte))):
+            raise InvalidSQLError(
+                f"{cte.alias} reads itself (WITH RECURSIVE) and may never end.",
+                "Give it a column that counts up, and stop it: WHERE depth < 20.",
+                rule="recursion_is_bounded",
+            )
+    return tree, f"{found} recursive CTEs, each with a bound" if found else "nothing reads itself"
+
+
+def _reads(query: exp.Expr, name: str) -> bool:
+    return any(t.name.lower() == name.lower() and not t.db for t in query.find_all(exp.Table))
+
+
+def _branches(query: exp.Expr) -> Iterator[exp.Select]:
+    """The queries of a chain of set operations."""
+    while isinstance(query, (exp.Subquery, exp.Paren)):
+        query = query.this
+    if isinstance(query, exp.SetOperation):
+        yield from _branches(query.left)
+        yield from _branches(query.right)
+    elif isinstance(query, exp.Select):
+        yield query
+
+
+def _counts_up(cte: exp.CTE) -> bool:
+    """In every branch that reads the CTE: `n + 1 AS n` among the outputs, and `n < 20` in WHERE or a join."""
+    names = cte.alias_column_names or cte.this.named_selects
+    return all(_stops(branch, names) for branch in _branches(cte.this) if _reads(branch, cte.alias))
+
+
+def _stops(branch: exp.Select, names: list[str]) -> bool:
+    counters = {
+        name.lower()
+        for name, output in zip(names, branch.selects, strict=False)
+        if isinstance(step := output.unalias(), STEPS)
+        and step.this.name.lower() == name.lower()
+        and isinstance(step.expression, (exp.Literal, exp.Interval))
+    }
+    return any(
+        isinstance(part, LESS) and part.this.name.lower() in counters and not part.expression.find(exp.Column)
+        for part in _conjuncts(branch)
+    )
+
+
+def _conjuncts(branch: exp.Select) -> Iterator[exp.Expr]:
+    """What must hold for every row: the parts of WHERE and of inner joins' ON."""
+    conditions = [branch.args["where"].this] if branch.args.get("where") else []
+    conditions += [j.args["on"] for j in branch.args.get("joins") or () if j.args.get("on") and not j.side]
+    for condition in conditions:
+        yield from condition.flatten() if isinstance(condition, exp.And) else (condition,)
+
+
+def _collects_distinct(cte: exp.CTE) -> bool:
+    """UNION without ALL over plain columns: the values are those stored, and each comes once."""
+    chain = [node for node in cte.this.find_all(exp.SetOperation) if node.find_ancestor(exp.CTE) is cte]
+    return all(node.args.get("distinct") for node in chain) and all(
+        isinstance(output.unalias(), (exp.Column, exp.Literal))
+        for branch in _branches(cte.this)
+        for output in branch.selects
+    )
+
+
+def products_are_small(tree: exp.Expr, context: Context) -> tuple[exp.Expr, str]:
+    """Tables that no condition ties together multiply: the estimate stays under the limit in every SELECT."""
+    stored = {table.name.lower(): table.row_count or UNKNOWN_ROWS for table in context.catalog}
+    owners = {table.name.lower(): {c.name.lower() for c in table.columns} for table in context.catalog}
+    largest = 0
+    for select in tree.find_all(exp.Select):
+        groups = _groups(select, stored, owners)
+        rows = math.prod(groups)
+        multiplied = sum(size > 1 for size in groups) > 1 or (len(groups) == 1 and _makes_rows(select))
+        largest = max(largest, rows)
+        if multiplied and rows > context.limits.max_join_rows:
+            raise InvalidSQLError(
+                f"This makes about {rows:,} rows, over the limit of {context.limits.max_join_rows:,}.",
+                "Join the tables on their keys, or raise ARCTIC_COPILOT_MAX_JOIN_ROWS.",
+                rule="products_are_small",
+            )
+    return tree, f"at most about {largest:,} rows before filters"
+
+
+def _makes_rows(select: exp.Select) -> bool:
+    if (from_ := select.args.get("from_")) is None:
+        return False
+    source = from_.this
+    return not isinstance(source, exp.Subquery) and source.find(exp.GenerateSeries) is not None
+
+
+def _groups(select: exp.Select, stored: Sizes, owners: Owners) -> list[int]:
+    """Rows of each group of sources that conditions tie together, a group counted as its largest; groups multiply."""
+    source = select.args.get("from_")
+    if source is None:
+        return [1]
+    joins = select.args.get("joins") or []
+    sources = [source.this, *(join.this for join in joins)]
+    names = [s.alias_or_name.lower() for s in sources]
+    columns = [owners.get(s.name.lower(), set()) if isinstance(s, exp.Table) else set() for s in sources]
+    group = list(range(len(sources)))
+    for index, join in enumerate(joins, start=1):
+        if join.args.get("using") or join.method or not isinstance(join.this, (exp.Table, exp.Subquery)):
+            _tie(group, index, index - 1)
+    conditions = [join.args["on"] for join in joins if join.args.get("on")]
+    conditions += [select.args["where"].this] if select.args.get("where") else []
+    for condition in conditions:
+        for equal in condition.find_all(exp.EQ, exp.NullSafeEQ):
+            tied = [i for i in (_owner(c, names, columns) for c in equal.find_all(exp.Column)) if i is not None]
+            for other in tied[1:]:
+                _tie(group, tied[0], other)
+    sizes = [_rows(s, stored) for s in sources]
+    return [max(size for size, g in zip(sizes, group, strict=True) if g == root) for root in set(group)]
+
+
+def _tie(group: list[int], one: int, other: int) -> None:
+    old, new = group[other], group[one]
+    group[:] = [new if g == old else g for g in group]
+
+
+def _owner(column: exp.Column, names: list[str], columns: list[set[str]]) -> int | None:
+    """Which source the column belongs to, as far as that can be told."""
+    if column.table:
+        return names.index(column.table.lower()) if column.table.lower() in names else None
+    return next((i for i, known in enumerate(columns) if column.name.lower() in known), None)
+
+
+def _rows(source: exp.Expr, stored: Sizes) -> int:
+    """About how many rows one source has before filters."""
+    series = source.find(exp.GenerateSeries)
+    if series is not None and not isinstance(source, exp.Subquery):
+        return _steps(series)
+    if isinstance(source, exp.Table):
+        return max(1, stored.get(source.name.lower(), UNKNOWN_ROWS))
+    if not isinstance(source, exp.Subquery) or not isinstance(source.this, exp.Select):
+        return UNKNOWN_ROWS
+    inner = source.this
+    limit = inner.args.get("limit")
+    if limit is not None and isinstance(limit.expression, exp.Literal) and limit.expression.is_int:
+        return max(1, int(limit.expression.name))
+    if not inner.args.get("group") and any(o.find(exp.AggFunc) and not o.find(exp.Window) for o in inner.selects):
+        return 1
+    return math.prod(_groups(inner, stored, {}))
+
+
+def _steps(series: exp.GenerateSeries) -> int:
+    """Rows of a series of literal numbers."""
+    bounds = [series.args.get(key) for key in ("start", "end")]
+    numbers = [int(b.name) for b in bounds if isinstance(b, exp.Literal) and b.is_int]
+    return max(1, max(numbers) - min(0, *numbers)) if numbers else UNKNOWN_ROWS
