@@ -80,7 +80,7 @@ def check(
     warehouse: WarehouseOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Check SQL as a draft would be checked; nothing is executed.
+    """Check SQL as a draft would be checked, and whether it counts rows twice; no rows are shown.
 
     Exit code 0 if it is allowed, 3 if not; with --file, 3 if any statement is not.
     """

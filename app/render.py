@@ -36,6 +36,8 @@ def render_answer(answer: Answer, key: str) -> None:
         _render_declined(answer)
     if answer.sql:
         st.code(answer.sql, language="sql", wrap_lines=True)
+    if answer.status == "answered":
+        _render_doubts(answer)
     _render_checks(answer.checks, answer.status == "answered")
     _render_attempts(answer.attempts)
     _render_timings(answer)
@@ -126,6 +128,17 @@ def _render_declined(answer: Answer) -> None:
             st.markdown(f":material/search_off: **This data cannot answer that**\n\n{message}")
     else:
         st.error(message, title="No working SQL was found", icon=":material/error:")
+
+
+def _render_doubts(answer: Answer) -> None:
+    """What may be wrong with the number, in sight; and the SQL to use instead, if there is any."""
+    failed = [check for check in answer.checks if not check.passed]
+    if failed:
+        words = "\n\n".join(plain(check.detail) for check in failed)
+        st.warning(words, title="Look twice", icon=":material/warning:")
+    if answer.rewritten:
+        with st.expander("The same with each row counted once", icon=":material/difference:"):
+            st.code(answer.rewritten, language="sql", wrap_lines=True)
 
 
 def _render_checks(checks: Sequence[Check], answered: bool) -> None:

@@ -49,6 +49,7 @@ def answer(answer: Answer, terminal: Terminal, *, brief: bool = False) -> Parts:
     verdict = Text(f"{VERDICTS[answer.status]}: " if answer.status in VERDICTS else "", style="bold yellow")
     yield verdict.append(shown(answer.message, max_chars=MAX_WORDS_CHARS), style="bold default")
     yield from _checks(answer.checks, terminal, brief=brief)
+    yield from _offer(answer.rewritten)
     if answer.timings:
         yield Text(_cost(answer), style="dim")
 
@@ -60,6 +61,10 @@ def check_report(report: CheckReport, terminal: Terminal) -> Parts:
         yield _indented(_sql(report.sql))
     for problem in report.problems:
         yield _marked(False, problem.rule, problem.message, terminal)
+    for check in report.checks:
+        if not check.passed:
+            yield _marked(False, check.name.replace("_", " "), check.detail, terminal)
+    yield from _offer(report.rewritten)
 
 
 def schema(tables: Sequence[Table], notes: Sequence[str]) -> Parts:
@@ -116,6 +121,13 @@ def _checks(checks: Sequence[Check], terminal: Terminal, *, brief: bool) -> Part
     for check in checks:
         if not (brief and check.passed):
             yield _marked(check.passed, check.name.replace("_", " "), check.detail, terminal)
+
+
+def _offer(sql: str) -> Parts:
+    """The SQL to use instead, if there is any."""
+    if sql:
+        yield Text("With each row counted once:", style="bold")
+        yield _indented(_sql(sql))
 
 
 def _columns(table: Table) -> Grid:

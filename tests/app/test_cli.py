@@ -19,7 +19,7 @@ from sql_tools.errors import ModelError
 from sql_tools.models import Answer
 
 CONTRACT = set(
-    "version status question sql dialect columns rows row_count truncated checks message attempts model timings proof".split()
+    "version status question sql dialect columns rows row_count truncated checks message attempts model timings proof rewritten".split()
 )
 COMMANDS = "ask check schema eval serve chat doctor demo".split()
 WEIRD = b"\xff\xfe\x80 junk \x1b[31m"
