@@ -40,7 +40,7 @@ def groups_of(grain: Grain) -> list[exp.Expr] | None:
     group = grain.select.args.get("group")
     if group is None:
         return []
-    if group.args.get("all") or any(group.args.get(k) for k in ("cube", "rollup", "grouping_sets", "totals")):
+    if group.args.get("all") or group.args.get("totals") or group.find(exp.Cube, exp.Rollup, exp.GroupingSets):
         return None
     outputs = {e.alias.lower(): e.unalias() for e in grain.select.expressions if e.alias}
     resolved = []
