@@ -48,9 +48,10 @@ def ask(
     question: Annotated[str, typer.Argument(help="What you want to know, in words.", callback=clean)],
     warehouse: WarehouseOption = None,
     model: ModelOption = None,
+    details: Annotated[bool, typer.Option("--details", help="Show every check and the whole proof.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Answer a question with checked SQL, its rows, and the checks it passed.
+    """Answer a question with checked SQL, its rows, and the proof that it can be trusted.
 
     Exit code 0 answered; 3 a question back, declined or refused; 1 failed; 2 wrong usage.
     """
@@ -68,7 +69,7 @@ def ask(
         chat_model = _open_model(settings, terminal, opened)
         with terminal.stages() as on_stage:
             answer = ask_copilot(question, opened, chat_model, settings, on_stage=on_stage)
-    print_json(answer) if as_json else terminal.show(terminal_views.answer(answer, terminal))
+    print_json(answer) if as_json else terminal.show(terminal_views.answer(answer, terminal, details=details))
     if answer.status != "answered":
         raise typer.Exit(FAILED if answer.status == "failed" else DECLINED)
 
@@ -105,6 +106,33 @@ def check(
             print_json(report) if as_json else terminal.show(terminal_views.check_report(report, terminal))
             allowed = report.allowed
     if not allowed:
+        raise typer.Exit(DECLINED)
+
+
+@app.command(cls=KindCommand, epilog="Example: arctic-copilot replay answer.json --warehouse shop.duckdb")
+def replay(
+    file: Annotated[Path, typer.Argument(help="What `ask --json` printed.")],
+    warehouse: WarehouseOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Run an answer's SQL again and say whether data, SQL or catalog changed; checked as on the first day.
+
+    Exit code 0 if all is the same; 3 changed or refused; 1 failed; 2 wrong usage.
+    """
+    from app import terminal_views
+    from app.contract import print_json
+    from app.kept_answers import read_answer
+    from app.terminal import Terminal
+    from sql_tools.replay import kept_answer
+    from sql_tools.replay import replay as replay_answer
+    from sql_tools.settings import read_settings
+
+    kept = kept_answer(read_answer(file))
+    terminal, settings = Terminal(), read_settings(warehouse=warehouse or kept.proof.warehouse)
+    with _opened(settings, terminal) as opened:
+        report = replay_answer(kept, opened, settings)
+    print_json(report) if as_json else terminal.show(terminal_views.replay_report(report, terminal))
+    if report.status != "same":
         raise typer.Exit(DECLINED)
 
 

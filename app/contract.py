@@ -15,11 +15,17 @@ VERSION = 1
 
 def print_json(record: BaseModel | Mapping[str, Any]) -> None:
     """Print the object, with the contract's `version` first."""
+    line = json_line(record)
+    sys.stdout.flush()
+    sys.stdout.buffer.write(line)
+    sys.stdout.flush()
+
+
+def json_line(record: BaseModel | Mapping[str, Any]) -> bytes:
+    """The object as `print_json` prints it."""
     fields = dict(record) if isinstance(record, Mapping) else {name: value for name, value in record}
     text = json.dumps(to_json({"version": VERSION, **fields}), ensure_ascii=False, allow_nan=False)
-    sys.stdout.flush()
-    sys.stdout.buffer.write(text.encode("utf-8", "replace") + b"\n")
-    sys.stdout.flush()
+    return text.encode("utf-8", "replace") + b"\n"
 
 
 def to_json(value: Any) -> Any:

@@ -39,5 +39,5 @@ def _perform(act: Act, warehouse: Warehouse, model: BaseChatModel, settings: Set
     terminal.show(terminal_views.title(act.title, terminal))
     with terminal.stages() as on_stage:
         answer = ask(act.question, warehouse, model, settings, on_stage=on_stage)
-    terminal.show(terminal_views.answer(answer, terminal, brief=True))
+    terminal.show(terminal_views.answer(answer, terminal))
     return answer

@@ -5,13 +5,15 @@ from typing import Any, Literal
 
 import streamlit as st
 
+from app import card
 from app.background import Job
 from app.charts import BigNumber, Plot, natural_chart
 from app.chat import Trouble
 from app.column_roles import classify
+from app.contract import json_line
 from app.frames import csv_bytes, number_format, to_frame
 from app.plain import plain
-from sql_tools.models import Answer, Attempt, Check
+from sql_tools.models import Answer, Attempt, Check, Proof
 
 STAGES = {
     "retrieve": "Choosing tables",
@@ -34,11 +36,15 @@ def render_answer(answer: Answer, key: str) -> None:
         _render_result(answer, key)
     else:
         _render_declined(answer)
+    if answer.proof:
+        _render_card(answer.proof)
     if answer.sql:
         st.code(answer.sql, language="sql", wrap_lines=True)
     if answer.status == "answered":
         _render_doubts(answer)
     _render_checks(answer.checks, answer.status == "answered")
+    if answer.proof:
+        _render_details(answer, answer.proof, key)
     _render_attempts(answer.attempts)
     _render_timings(answer)
 
@@ -128,6 +134,30 @@ def _render_declined(answer: Answer) -> None:
             st.markdown(f":material/search_off: **This data cannot answer that**\n\n{message}")
     else:
         st.error(message, title="No working SQL was found", icon=":material/error:")
+
+
+def _render_card(proof: Proof) -> None:
+    """What a reader wants first: the SQL in words, the tables, the joins."""
+    with st.container(border=True, gap="xsmall"):
+        for about, words in card.summary(proof):
+            st.markdown(f"**{plain(about)}** {plain(words)}")
+
+
+def _render_details(answer: Answer, proof: Proof, key: str) -> None:
+    """Folded: where each column comes from, the filters, and what it takes to run it again."""
+    with st.expander("Where each column comes from, and how to run it again", icon=":material/account_tree:"):
+        st.markdown("\n\n".join(f"**{plain(about)}** {plain(words)}" for about, words in card.details(proof)))
+        st.download_button(
+            "Download the proof",
+            data=lambda: json_line(answer),
+            file_name="answer.json",
+            mime="application/json",
+            help="`arctic-copilot replay answer.json` runs it again and says what changed.",
+            icon=":material/download:",
+            type="tertiary",
+            on_click="ignore",
+            key=f"proof-{key}",
+        )
 
 
 def _render_doubts(answer: Answer) -> None:

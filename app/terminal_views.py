@@ -5,7 +5,7 @@ Names, cells and SQL are others' text: shown as they are, never read as markup, 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ from rich.syntax import Syntax
 from rich.table import Table as Grid
 from rich.text import Text
 
+from app import card
 from app.cells import safe, shown
 from app.rows_view import rows_view
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from sql_tools.copilot import CheckReport
     from sql_tools.eval_report import EvalReport
     from sql_tools.models import Answer, Check, Table
+    from sql_tools.replay import ReplayReport
 
 Parts = Iterator[RenderableType]
 
@@ -39,8 +41,8 @@ def title(words: str, terminal: Terminal) -> Parts:
     yield Rule(Text(words, style="dim"), align="left", style="dim", characters="─" if terminal.has_unicode else "-")
 
 
-def answer(answer: Answer, terminal: Terminal, *, brief: bool = False) -> Parts:
-    """Question, SQL, rows, the sentence that answers it, and the checks; if `brief`, those that passed by name only."""
+def answer(answer: Answer, terminal: Terminal, *, details: bool = False) -> Parts:
+    """Question, SQL, rows, the sentence that answers it, and its proof; `details` unfolds every check and all else."""
     yield Text(shown(answer.question, max_chars=MAX_WORDS_CHARS), style="bold")
     if answer.sql:
         yield _indented(_sql(answer.sql))
@@ -48,10 +50,25 @@ def answer(answer: Answer, terminal: Terminal, *, brief: bool = False) -> Parts:
         yield from rows_view(answer, terminal)
     verdict = Text(f"{VERDICTS[answer.status]}: " if answer.status in VERDICTS else "", style="bold yellow")
     yield verdict.append(shown(answer.message, max_chars=MAX_WORDS_CHARS), style="bold default")
-    yield from _checks(answer.checks, terminal, brief=brief)
+    if answer.proof:
+        yield _lines(card.summary(answer.proof))
+    yield from _checks(answer.checks, terminal, details=details or not answer.proof)
+    if answer.proof and details:
+        yield _lines(card.details(answer.proof))
     yield from _offer(answer.rewritten)
     if answer.timings:
         yield Text(_cost(answer), style="dim")
+
+
+def replay_report(report: ReplayReport, terminal: Terminal) -> Parts:
+    """What changed since an answer was kept."""
+    same = report.status == "same"
+    verdict = Text(f"{_tick(same, terminal)} ", style="green" if same else "bold red")
+    yield verdict.append(shown(report.message, max_chars=MAX_WORDS_CHARS))
+    if report.data_changed is not None:
+        was = {"SQL": report.sql_changed, "catalog": report.catalog_changed, "data": report.data_changed}
+        for name, changed in was.items():
+            yield _indented(_marked(not changed, name, "changed" if changed else "as it was", terminal))
 
 
 def check_report(report: CheckReport, terminal: Terminal) -> Parts:
@@ -113,14 +130,24 @@ def server(running: LocalModel) -> Parts:
     yield Text(f"arctic-copilot ask --model '{running.url}#{running.model}' \"How many orders are there?\"")
 
 
-def _checks(checks: Sequence[Check], terminal: Terminal, *, brief: bool) -> Parts:
-    passed = [check for check in checks if check.passed]
-    if brief and passed:
-        names = ", ".join(check.name.replace("_", " ") for check in passed)
-        yield _marked(True, f"{len(passed)} checks passed", names, terminal)
+def _checks(checks: Sequence[Check], terminal: Terminal, *, details: bool) -> Parts:
+    """Each check; without `details` those that passed are only counted."""
+    passed = sum(check.passed for check in checks)
+    if passed and not details:
+        yield _marked(True, f"{passed} check{'s' * (passed > 1)} passed", "ask --details shows each", terminal)
     for check in checks:
-        if not (brief and check.passed):
+        if details or not check.passed:
             yield _marked(check.passed, check.name.replace("_", " "), check.detail, terminal)
+
+
+def _lines(lines: Iterable[card.Line]) -> Grid:
+    """What each line is about, dim, and what it says, beside each other."""
+    grid = Grid(box=None, show_header=False, padding=(0, 1), pad_edge=False)
+    grid.add_column(max_width=16, overflow="fold")
+    grid.add_column(overflow="fold")
+    for about, words in lines:
+        grid.add_row(Text(shown(about), style="dim"), Text(shown(words, max_chars=MAX_WORDS_CHARS)))
+    return grid
 
 
 def _offer(sql: str) -> Parts:

@@ -127,7 +127,7 @@ class _Reader:
         nodes = sources_of(select)
         if not nodes:
             return ""
-        counts_rows = len(select.expressions) == 1 and say(select.expressions[0], voice) == "the number of rows"
+        counts_rows = len(select.expressions) == 1 and say(select.expressions[0].unalias(), voice) == "the number of rows"
         words = f" {'of' if counts_rows else 'from'} {self._source(nodes[0], voice)}"
         return words + "".join(self._join(join, select, voice) for join in select.args.get("joins") or [])
 

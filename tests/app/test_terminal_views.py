@@ -8,7 +8,8 @@ from rich.console import Console
 
 from app import terminal_views
 from app.terminal import Terminal
-from sql_tools.models import Answer, Check, ResultColumn
+from sql_tools.models import Answer, Check, OutputColumn, Proof, ResultColumn, SourceColumn, TableUsed
+from sql_tools.replay import ReplayReport
 
 
 @pytest.fixture
@@ -86,15 +87,79 @@ def test_numbers_are_never_cut_and_long_text_is(terminal: Terminal) -> None:
     assert "word word" in text
 
 
-def test_brief_checks_name_those_that_passed_and_explain_the_others(terminal: Terminal) -> None:
-    checks = (Check(name="good_one", passed=True, detail="fine"), Check(name="bad", passed=False, detail="why"))
-    answer = Answer(status="failed", question="q", checks=checks)
+CARD = Proof(
+    reading="Counts rows of orders joined with customer on their key.",
+    columns=(OutputColumn(name="n", expression="COUNT(*)", sources=(SourceColumn(table="orders", column="*"),)),),
+    tables=(TableUsed(name="orders", row_count=15000), TableUsed(name="customer")),
+    joins=(),
+    filters=("customer.name is '[b]\x1b[2J'",),
+    dialect="duckdb",
+    sql="SELECT 1",
+    sql_hash="5" * 64,
+    warehouse="demo",
+    role="ann@local",
+    query_id="q-1",
+    model="local",
+    weights=f"sha256:{'a' * 64}",
+    prompt_hash="6" * 64,
+    catalog_hash="7" * 64,
+    rows_hash="8" * 64,
+    time="2026-01-01T00:00:00+00:00",
+    checks=(),
+)
+CHECKS = (Check(name="good_one", passed=True, detail="fine"), Check(name="bad", passed=False, detail="why"))
+
+
+def printed(answer: Answer, terminal: Terminal, *, width: int = 80, **options: bool) -> str:
+    terminal.out = Console(file=io.StringIO(), width=width)
+    terminal.show(terminal_views.answer(answer, terminal, **options))
+    return str(terminal.out.file.getvalue())  # type: ignore[attr-defined]
+
+
+def test_the_card_is_short_first_and_says_every_check_that_failed(terminal: Terminal) -> None:
+    text = printed(answered((1,), checks=CHECKS, proof=CARD), terminal)
+    for part in ("In words", "Counts rows of orders", "orders (15,000 rows), customer", "1 check passed", "bad  why"):
+        assert part in text
+    assert not any(part in text for part in ("fine", "good one", "ann@local"))
+
+
+def test_details_unfold_checks_columns_filters_and_hashes(terminal: Terminal) -> None:
+    text = printed(answered((1,), checks=CHECKS, proof=CARD), terminal, details=True)
+    for part in (
+        "good one  fine",
+        "from rows of orders",
+        "ann@local",
+        "sha256:aaaaaaaaaaaa",
+        "rows 888888888888",
+        "[b]",
+    ):
+        assert part in text
+    assert "\x1b" not in text
+
+
+def test_without_a_card_every_check_is_listed(terminal: Terminal) -> None:
+    assert "good one  fine" in printed(Answer(status="failed", question="q", checks=CHECKS), terminal)
+
+
+@pytest.mark.parametrize("width", [30, 60])
+def test_the_card_fits_the_terminal(terminal: Terminal, width: int) -> None:
+    text = printed(answered((1,), proof=CARD), terminal, width=width, details=True)
+    assert max(map(len, text.splitlines())) <= width
+
+
+@pytest.mark.parametrize(("status", "sign"), [("same", "✓"), ("changed", "✗")])
+def test_a_replay_says_what_changed(terminal: Terminal, status: Any, sign: str) -> None:
+    changed = status == "changed"
+    report = ReplayReport(
+        status=status, message="What it was.", data_changed=changed, sql_changed=False, catalog_changed=False,
+        sql="SELECT 1", warehouse="demo", time="then",
+    )  # fmt: skip
     terminal.out = Console(file=io.StringIO(), width=80)
-    terminal.show(terminal_views.answer(answer, terminal, brief=True))
+    terminal.show(terminal_views.replay_report(report, terminal))
     text = terminal.out.file.getvalue()  # type: ignore[attr-defined]
-    assert "1 checks passed  good one" in text
-    assert "fine" not in text
-    assert "bad  why" in text
+    assert f"{sign} What it was." in text
+    assert f"data  {'changed' if changed else 'as it was'}" in text
+    assert "SQL  as it was" in text
 
 
 def test_what_is_to_be_copied_is_never_wrapped(terminal: Terminal, capsys: pytest.CaptureFixture[str]) -> None:

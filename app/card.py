@@ -1,0 +1,82 @@
+"""The proof card in words, for the terminal and the chat alike: what is said first, and what is folded away. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # the terminal must speak even where parts of the product are missing
+    from sql_tools.models import JoinUsed, OutputColumn, Proof, TableUsed
+
+Line = tuple[str, str]  # what it is about, and what is said
+
+HASH_CHARS = 12
+KEYS = {"declared": "a declared key", "inferred": "a key inferred from names and values", "none": "no known key"}
+
+
+def summary(proof: Proof) -> Iterator[Line]:
+    """What a reader wants first: the SQL in words, the tables, the joins."""
+    yield "In words", proof.reading
+    if proof.tables:
+        yield "Table" + "s" * (len(proof.tables) > 1), ", ".join(_table(table) for table in proof.tables)
+    for join in proof.joins:
+        yield "Join", _join(join)
+
+
+def details(proof: Proof) -> Iterator[Line]:
+    """The rest: where each column comes from, the filters, and what it takes to run it again."""
+    for column in proof.columns:
+        yield f"Column {column.name}", _origin(column)
+    for condition in proof.filters:
+        yield "Filter", condition
+    yield "Ran", f"at {proof.time} as {proof.role} on {proof.warehouse} ({proof.dialect}), query {proof.query_id}"
+    yield "Model", f"{proof.model}, weights {_short(proof.weights) if proof.weights else 'not known here'}"
+    hashes = {
+        "SQL": proof.sql_hash,
+        "rows": proof.rows_hash,
+        "catalog": proof.catalog_hash,
+        "prompt": proof.prompt_hash,
+    }
+    yield "Hashes", ", ".join(f"{name} {_short(value)}" for name, value in hashes.items())
+
+
+def _table(table: TableUsed) -> str:
+    return f"{table.name} ({_rows(table.row_count)})" if table.row_count is not None else table.name
+
+
+def _join(join: JoinUsed) -> str:
+    keys = " and ".join(f"{pair.left} = {pair.right}" for pair in join.keys)
+    matched = keys or join.condition or f"every row with every row of {join.right}"
+    said = [KEYS[join.key], _uniqueness(join)]
+    if join.rows_before is not None and join.rows_after is not None:
+        said.append(f"{_rows(join.rows_before)} before, {join.rows_after:,} after")
+    kind = "" if join.kind in ("inner", "cross") else f"{join.kind}: "
+    return f"{kind}{matched} ({'; '.join(filter(None, said))})"
+
+
+def _uniqueness(join: JoinUsed) -> str:
+    """On which side the key never repeats; nothing where that is not known of either."""
+    sides = (
+        (join.left_unique, [pair.left for pair in join.keys]),
+        (join.right_unique, [pair.right for pair in join.keys]),
+    )
+    unique = [ends[0].rpartition(".")[0] for is_unique, ends in sides if is_unique and ends]
+    if unique:
+        return f"unique in {' and '.join(dict.fromkeys(unique))}"
+    return "unique on neither side" if join.left_unique is False and join.right_unique is False else ""
+
+
+def _origin(column: OutputColumn) -> str:
+    sources = [f"rows of {s.table}" if s.column == "*" else f"{s.table}.{s.column}" for s in column.sources]
+    made = f"{' '.join(column.expression.split())}, " if [column.expression] != sources else ""
+    return f"{made}from {', '.join(sources)}" if sources else f"{made}from no table"
+
+
+def _rows(count: int) -> str:
+    return "1 row" if count == 1 else f"{count:,} rows"
+
+
+def _short(digest: str) -> str:
+    """A hash's beginning, enough to compare by eye; the JSON has it whole."""
+    kind, _, value = digest.rpartition(":")
+    return f"{kind}:{value[:HASH_CHARS]}" if kind else value[:HASH_CHARS]
