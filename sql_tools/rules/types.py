@@ -134,7 +134,7 @@ def _comparison(node: exp.Expr, left: exp.Expr, right: exp.Expr, grain: Grain, s
 def _is_no_number(text: exp.Expr, dialect: str) -> bool:
     """Will the engine refuse to calculate with this text? Snowflake reads columns of text as numbers."""
     if isinstance(text, exp.Literal):
-        return not (_reads_as_number(text) or DATE.match(text.name))
+        return not _reads_as_number(text)
     return dialect != "snowflake"
 
 

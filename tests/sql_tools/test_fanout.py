@@ -1,33 +1,20 @@
 """The double-count alarm on a small shop whose repeated rows were counted by hand: fixtures/shop.sql, fixtures/fanout.sql."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
-import duckdb
 import pytest
 import sqlglot
 
-from sql_tools import Settings
 from sql_tools.errors import QueryTimeoutError
 from sql_tools.fanout import Alarm, fan_out
 from sql_tools.models import Context, QueryResult, Table
 from sql_tools.probe import Probe
-from sql_tools.warehouses import Warehouse, open_warehouse
+from sql_tools.warehouses import Warehouse
 
 FIXTURES = Path(__file__).parent / "fixtures"
 BLOCKS = [block.strip().splitlines() for block in (FIXTURES / "fanout.sql").read_text().split("\n\n")]
 WRONG = [pytest.param(*block[1:], id=block[0][2:]) for block in BLOCKS if not block[0].startswith("# RIGHT")]
 RIGHT = [pytest.param(block[1], id=block[0][9:]) for block in BLOCKS if block[0].startswith("# RIGHT")]
-
-
-@pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
-    path: Path = tmp_path_factory.mktemp("shop") / "shop.duckdb"
-    with duckdb.connect(str(path)) as connection:
-        connection.execute((FIXTURES / "shop.sql").read_text())
-    opened = open_warehouse(str(path), Settings(cache_dir=path.parent))
-    yield opened
-    opened.close()
 
 
 def looked_at(sql: str, warehouse: Warehouse, probe: Probe | None = None) -> Alarm:
