@@ -7,7 +7,7 @@ from sqlglot import exp
 
 from sql_tools.grain import Grain, Name
 from sql_tools.identifiers import identifier
-from sql_tools.models import Column, Context, Table
+from sql_tools.models import Column, Context, ForeignKey, Table
 from sql_tools.probe import Probe, table_of
 from sql_tools.words import fold
 
@@ -29,23 +29,24 @@ def values_are_held(grain: Grain, context: Context, probe: Probe) -> Iterator[st
 
 
 def joins_can_meet(grain: Grain, context: Context, probe: Probe) -> Iterator[str]:
-    """Joined columns are of like type and have a value in common, unless they are known to."""
+    """Joined columns have a value in common, and are of like type unless a key says they belong together."""
     for one, other in grain.equalities:
-        if other is None:
-            continue
         (table, column), (table_2, column_2) = stored_column(one, grain), stored_column(other, grain)
         if (
             table is None
             or column is None
             or table_2 is None
             or column_2 is None
-            or _vouched(table, column, table_2, column_2)
+            or (table, column) == (table_2, column_2)
         ):
             continue
+        key = _key_between(table, column, table_2, column_2)
         pair = f"{table.name}.{column.name} and {table_2.name}.{column_2.name}"
         kinds = kind_of(column.type), kind_of(column_2.type)
-        if all(kinds) and kinds[0] != kinds[1]:
+        if key is None and all(kinds) and kinds[0] != kinds[1]:
             yield f"{pair} are joined but of unlike type: {column.type} and {column_2.type}"
+        elif key is not None and not key.declared:
+            continue  # borne out on the data; a declared key is not, neither Snowflake nor SQLite holds it true
         elif (
             table.row_count and table_2.row_count and probe.overlap(table, column.name, table_2, column_2.name) is False
         ):
@@ -124,15 +125,13 @@ def _compared(node: exp.Expr) -> tuple[exp.Column | None, list[str]]:
     return (column, texts) if isinstance(column, exp.Column) else (None, [])
 
 
-def _vouched(table: Table, column: Column, other: Table, other_column: Column) -> bool:
-    """Are both the same column, or did the data bear out that one refers to the other? A declared key is no proof:
-    neither Snowflake nor SQLite holds it true."""
-    if (table, column) == (other, other_column):
-        return True
+def _key_between(table: Table, column: Column, other: Table, other_column: Column) -> ForeignKey | None:
+    """The foreign key of either that refers to the other."""
     ways = ((table, column, other, other_column), (other, other_column, table, column))
-    return any(
-        key.columns == (a.name,) and key.target_table == target.name and key.target_columns == (b.name,)
+    keys = [
+        key
         for source, a, target, b in ways
         for key in source.foreign_keys
-        if not key.declared
-    )
+        if key.columns == (a.name,) and key.target_table == target.name and key.target_columns == (b.name,)
+    ]
+    return keys[0] if keys else None
