@@ -4,8 +4,9 @@ must refuse, with its words. What is RIGHT must pass everything."""
 from pathlib import Path
 
 import pytest
+from langchain_core.language_models.fake_chat_models import FakeListChatModel
 
-from sql_tools import Settings, check
+from sql_tools import Settings, ask, check
 from sql_tools.copilot import CheckReport
 from sql_tools.doubts import ALL, doubts
 from sql_tools.errors import InvalidSQLError
@@ -70,3 +71,20 @@ def test_snowflake_may_calculate_with_text_that_holds_numbers(shop: Warehouse) -
     assert validate(DraftSQL(text='SELECT SUM("name") FROM "customers"', dialect="snowflake"), context)
     with pytest.raises(InvalidSQLError, match="calculates with text"):
         validate(DraftSQL(text="""SELECT "day" + 'a week' FROM "orders" """, dialect="snowflake"), context)
+
+
+def test_an_answer_with_rows_counted_twice_offers_the_right_query(shop: Warehouse) -> None:
+    sql = "SELECT SUM(o.total), SUM(p.amount) FROM orders o JOIN payments p ON p.order_id = o.id"
+    answer = ask("What are the totals of orders and payments?", shop, FakeListChatModel(responses=[sql]), Settings())
+    assert (answer.status, answer.rows) == ("answered", ((690, 552),))
+    assert [c.name for c in answer.checks if not c.passed] == ["each_row_counted_once"]
+    assert shop.run(answer.rewritten, max_rows=5, timeout_seconds=5).rows == ((550, 552),)
+
+
+def test_the_offered_query_passes_its_own_checks(shop: Warehouse) -> None:
+    first = looked_at(
+        "SELECT o.status, SUM(o.total) FROM orders o JOIN payments p ON p.order_id = o.id GROUP BY 1", shop
+    )
+    second = looked_at(first.rewritten, shop)
+    assert second.allowed
+    assert [c for c in second.checks if not c.passed] == []
