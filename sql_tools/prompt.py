@@ -4,13 +4,20 @@ What never changes comes first (rules, then tables in canonical order), the ques
 computes the prefix once a schema.
 """
 
+import re
+
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 
 from sql_tools.identifiers import quote
-from sql_tools.models import Attempt, Column, Context, Question, Table
+from sql_tools.models import Attempt, Column, Context, Question, Table, Turn
+from sql_tools.untrusted import data, is_instruction, is_safe_name, one_line, spoken
 
 MAX_SHOWN_VALUES = 8
 MAX_COMMENT_CHARS = 120
+MAX_VALUE_CHARS = 40
+MAX_TYPE_CHARS = 300
+MAX_PROBLEM_CHARS = 1000
+QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
 ENGINES = {"duckdb": "DuckDB", "snowflake": "Snowflake"}
 
 RULES = """You write one {engine} SELECT statement that answers the question from the tables given.
@@ -42,15 +49,17 @@ def without_values(context: Context) -> Context:
 
 def answerable_prompt(question: Question, context: Context) -> list[BaseMessage]:
     """The messages that ask, with the same beginning, whether the tables can answer at all."""
-    asked = f"{_earlier(question)}Question: {question.text}"
+    asked = f"{_earlier(question)}Question: {spoken(question.text)}"
     ask = f"{asked}\nCan this question be answered from these tables alone? Answer yes or no."
     return [SystemMessage(system_text(context)), HumanMessage(f"{schema_text(context)}\n\n{ask}")]
 
 
 def repair_prompt(messages: list[BaseMessage], attempt: Attempt) -> list[BaseMessage]:
     """The messages for another draft, after one that failed: the draft and what is wrong with it."""
-    problem = f"That query is wrong: {attempt.problem}\nWrite the corrected SQL for the same question, SQL alone."
-    return [*messages, AIMessage(f"```sql\n{attempt.sql}\n```"), HumanMessage(problem)]
+    said = QUOTED.sub(lambda m: "'…'" if is_instruction(m.group()) else m.group(), attempt.problem)
+    said = "it fails." if is_instruction(said) else one_line(said, MAX_PROBLEM_CHARS)
+    problem = f"That query is wrong: {said}\nWrite the corrected SQL for the same question, SQL alone."
+    return [*messages, AIMessage(f"```sql\n{spoken(attempt.sql)}\n```"), HumanMessage(problem)]
 
 
 def system_text(context: Context) -> str:
@@ -60,7 +69,7 @@ def system_text(context: Context) -> str:
 
 def schema_text(context: Context) -> str:
     """The tables as CREATE TABLE statements, with keys, comments and example values."""
-    return "\n\n".join(_table_text(table, context.dialect) for table in context.tables)
+    return "\n\n".join(_table_text(table, context.dialect) for table in context.tables if is_safe_name(table.name))
 
 
 def question_text(question: Question, context: Context) -> str:
@@ -70,35 +79,41 @@ def question_text(question: Question, context: Context) -> str:
     hints = [
         f"{quote((*names[m.table].path, m.column), context.dialect)} = {_literal(m.value)}"
         for m in context.values
-        if m.table in names
+        if m.table in names and is_safe_name(m.column) and data(m.value, MAX_VALUE_CHARS)
     ]
     if hints:
         lines.append("Stored values the question mentions: " + "; ".join(hints))
-    lines.append(f"Question: {question.text}")
+    lines.append(f"Question: {spoken(question.text)}")
     return "\n".join(lines)
 
 
 def _earlier(question: Question) -> str:
-    return "".join(f"Earlier question: {turn.question}\nIts SQL: {turn.sql}\n" for turn in question.history[-2:])
+    turns = [turn for turn in question.history if not is_instruction(turn.question)]
+    return "".join(map(_turn_text, turns[-2:]))
+
+
+def _turn_text(turn: Turn) -> str:
+    return f"Earlier question: {spoken(turn.question)}\nIts SQL: {spoken(turn.sql)}\n"
 
 
 def _table_text(table: Table, dialect: str) -> str:
-    lines = [_column_text(column, table, dialect) for column in table.columns]
+    lines = [_column_text(column, table, dialect) for column in table.columns if is_safe_name(column.name)]
     keys = [
         f"  FOREIGN KEY ({quote(k.columns[:1], dialect)}) REFERENCES "
         f"{quote((k.target_table,), dialect)}({quote(k.target_columns[:1], dialect)})"
         for k in table.foreign_keys
-        if len(k.columns) == 1
+        if len(k.columns) == 1 and all(map(is_safe_name, (*k.columns, k.target_table, *k.target_columns)))
     ]
-    comment = f" -- {_short(table.comment)}" if table.comment else ""
+    about = data(table.comment, MAX_COMMENT_CHARS)
+    comment = f" -- {about}" if about else ""
     return f"CREATE TABLE {quote(table.path, dialect)} ({comment}\n" + "\n".join(lines + keys) + "\n);"
 
 
 def _column_text(column: Column, table: Table, dialect: str) -> str:
-    text = f"  {quote((column.name,), dialect)} {column.type}"
+    text = f"  {quote((column.name,), dialect)} {one_line(column.type, MAX_TYPE_CHARS)}"
     if table.primary_key == (column.name,):
         text += " PRIMARY KEY"
-    notes = [_short(column.comment)] if column.comment else []
+    notes = [about] if (about := data(column.comment, MAX_COMMENT_CHARS)) else []
     if not _is_key(column, table):
         notes += _examples(column)
     return text + "," + (f" -- {'; '.join(notes)}" if notes else "")
@@ -109,8 +124,8 @@ def _examples(column: Column) -> list[str]:
     if not column.type.upper().startswith(("VARCHAR", "TEXT", "STRING", "CHAR", "ENUM")):
         return []
     if column.values and len(column.values) <= MAX_SHOWN_VALUES:
-        return ["values: " + ", ".join(_literal(v) for v in column.values)]
-    examples = [v for v in column.samples or column.values if v][:2]
+        return ["values: " + ", ".join(_literal(v) for v in column.values if not is_instruction(v))]
+    examples = [v for v in column.samples or column.values if v and not is_instruction(v)][:2]
     return ["e.g. " + ", ".join(_literal(v) for v in examples)] if examples else []
 
 
@@ -119,10 +134,4 @@ def _is_key(column: Column, table: Table) -> bool:
 
 
 def _literal(value: str) -> str:
-    return "'" + _short(value, 40).replace("'", "''") + "'"
-
-
-def _short(text: str, limit: int = MAX_COMMENT_CHARS) -> str:
-    """One line, no control characters, capped: names, comments and values are data and must not break out."""
-    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-    return line if len(line) <= limit else line[: limit - 1] + "…"
+    return "'" + one_line(value, MAX_VALUE_CHARS).replace("'", "''") + "'"

@@ -19,6 +19,7 @@ import duckdb
 from sql_tools.errors import WarehouseError
 from sql_tools.models import QueryResult, ResultColumn, Table
 from sql_tools.settings import Settings
+from sql_tools.untrusted import flagged
 from sql_tools.warehouses import duckdb_catalog
 from sql_tools.warehouses.duckdb_errors import open_error, warehouse_error
 from sql_tools.warehouses.duckdb_process import Cursor, Processes, loads
@@ -49,7 +50,8 @@ class DuckDBWarehouse:
         with self._lock:
             if self._tables is None:
                 with _our_errors():
-                    self._tables, self.notes = duckdb_catalog.read_tables(_cursor(self._processes), self.default_schema)
+                    tables, notes = duckdb_catalog.read_tables(_cursor(self._processes), self.default_schema)
+                self._tables, self.notes = tables, notes + flagged(tables)
             return self._tables
 
     def explain(self, sql: str) -> None:
