@@ -77,7 +77,7 @@ def _render_result(answer: Answer, key: str) -> None:
     chart = natural_chart(answer.columns, answer.rows)
     if isinstance(chart, BigNumber):
         st.metric(plain(chart.label), chart.value)
-    else:
+    if not isinstance(chart, BigNumber) or answer.rows == ((0,),):  # of a zero, the message says why
         st.markdown(plain(answer.message))
     if isinstance(chart, Plot):
         spec = {**chart.spec, "config": _axis_config()}

@@ -78,6 +78,20 @@ def test_each_check_is_listed_with_its_verdict_and_detail() -> None:
     assert "NOPE" in listed
 
 
+def test_a_failed_check_and_the_query_offered_instead_are_in_sight() -> None:
+    checks = (Check(name="each_row_counted_once", passed=False, detail="orders are repeated"),)
+    shown = show("answered", checks=checks, rewritten="SELECT 2", **ROWS)
+    assert [warning.value for warning in shown.warning] == ["orders are repeated"]
+    assert "SELECT 2" in [code.value for code in shown.code]
+    assert not show("answered", **ROWS).warning
+
+
+def test_a_zero_says_why() -> None:
+    columns = (ResultColumn(name="n", type="BIGINT"),)
+    shown = show("answered", message="n: 0. No row meets x.", columns=columns, rows=((0,),), row_count=1)
+    assert "No row meets x" in text_of(shown).replace("\\", "")
+
+
 def test_rejected_drafts_are_folded_with_their_problem() -> None:
     attempts = (Attempt(sql="SELECT NOPE", problem="Column NOPE is not there"), Attempt(sql="SELECT 1"))
     shown = show("answered", attempts=attempts, **ROWS)

@@ -8,6 +8,7 @@ from rich.console import Console
 
 from app import terminal_views
 from app.terminal import Terminal
+from sql_tools.copilot import CheckReport
 from sql_tools.models import Answer, Check, OutputColumn, Proof, ResultColumn, SourceColumn, TableUsed
 from sql_tools.replay import ReplayReport
 
@@ -38,6 +39,25 @@ def test_twenty_rows_are_shown_and_the_others_counted(terminal: Terminal) -> Non
 
 def test_a_cut_result_says_so(terminal: Terminal) -> None:
     assert "cut at 2 rows" in shown(answered((1,), (2,), truncated=True), terminal)
+
+
+def test_a_query_that_counts_each_row_once_is_offered(terminal: Terminal) -> None:
+    text = shown(answered((1,), rewritten="SELECT 2"), terminal)
+    assert "With each row counted once:" in text
+    assert "SELECT 2" in text
+    assert "counted once" not in shown(answered((1,)), terminal)
+
+
+def test_a_verdict_names_what_may_be_wrong_though_it_is_allowed(
+    terminal: Terminal, capsys: pytest.CaptureFixture[str]
+) -> None:
+    doubt = Check(name="values_are_held", passed=False, detail="no row holds 'x'")
+    report = CheckReport(allowed=True, sql="SELECT 1", checks=(doubt,), rewritten="SELECT 2")
+    terminal.show(terminal_views.check_report(report, terminal))
+    text = capsys.readouterr().out
+    assert "Allowed" in text
+    assert "values are held  no row holds 'x'" in text
+    assert "SELECT 2" in text
 
 
 def test_markup_and_control_characters_of_others_do_nothing(terminal: Terminal) -> None:
