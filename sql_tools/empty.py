@@ -75,9 +75,26 @@ class _Reason:
         """A condition that no row meets, with what is stored instead."""
         words = f"No row meets {self._shown(part)}"
         if inner := part.find(exp.Select):
-            return f"{words}. {self.of(inner)}".strip() if _stands_alone(inner, self.grains) else f"{words}."
-        told = list(dict.fromkeys(_nearest(part, self.grains.get(id(select)), self.probe)))
+            alone = _stands_alone(inner, self.grains) and isinstance(part, (exp.In, exp.EQ, exp.Exists))
+            result = self.probe.run(with_ctes(inner.copy(), inner)) if alone else None
+            return f"{words}. {self.of(inner)}".strip() if result is not None and not result.rows else f"{words}."
+        grain = self.grains.get(id(select))
+        if grain is not None and len(grain.sources) > 1 and (table := self._met_before_join(part, select, grain)):
+            others = " and ".join(source.shown for source in grain.sources.values() if source.shown != table)
+            return f"Rows of {table} meet {self._shown(part)}, but none of those has a row in {others}."
+        told = list(dict.fromkeys(_nearest(part, grain, self.probe)))
         return f"{'; '.join([words, *told])}."
+
+    def _met_before_join(self, part: exp.Expr, select: exp.Select, grain: Grain) -> str:
+        """The one table the condition is about, if rows of it meet the condition; else nothing."""
+        homes = {home[0] for column in part.find_all(exp.Column) if (home := grain.home(column))}
+        nodes = [select.args["from_"].this, *(join.this for join in select.args.get("joins") or [])]
+        node = next((n for n in nodes if homes == {n.alias_or_name.lower()} and isinstance(n, exp.Table)), None)
+        if node is None:
+            return ""
+        query = exp.select("1").from_(node.copy()).where(part.copy()).limit(1)
+        result = self.probe.run(with_ctes(query, select))
+        return grain.sources[node.alias_or_name.lower()].shown if result is not None and result.rows else ""
 
     def _shown(self, part: exp.Expr) -> str:
         return part.sql(self.dialect)
@@ -109,8 +126,8 @@ def _why_later(select: exp.Select, dialect: str) -> str:
         return f"Rows are found, but no group meets {having.this.sql(dialect)}."
     if qualify := select.args.get("qualify"):
         return f"Rows are found, but none meets {qualify.this.sql(dialect)}."
-    if select.args.get("limit") or select.args.get("offset"):
-        return "Rows are found, but LIMIT or OFFSET leaves none of them."
+    if select.args.get("offset"):
+        return "Rows are found, but OFFSET skips all of them."
     return ""
 
 

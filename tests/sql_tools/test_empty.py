@@ -52,7 +52,15 @@ def why(sql: str, warehouse: Warehouse) -> str:
             "SELECT status FROM orders GROUP BY status HAVING COUNT(*) > 50",
             "Rows are found, but no group meets COUNT(*) > 50.",
         ),
-        ("SELECT id FROM orders LIMIT 5 OFFSET 50", "Rows are found, but LIMIT or OFFSET leaves none of them."),
+        (
+            "SELECT COUNT(*) FROM orders o JOIN shipments s ON s.order_id = o.id WHERE o.total BETWEEN 50 AND 60",
+            "Rows of orders meet o.total BETWEEN 50 AND 60, but none of those has a row in shipments.",
+        ),
+        (
+            "SELECT id FROM orders WHERE total = (SELECT weight FROM shipments ORDER BY weight LIMIT 1)",
+            "No row meets total = (SELECT weight FROM shipments ORDER BY weight LIMIT 1).",
+        ),
+        ("SELECT id FROM orders LIMIT 5 OFFSET 50", "Rows are found, but OFFSET skips all of them."),
         ("SELECT id FROM drafts WHERE id > 3", "drafts holds no rows."),
         (
             "SELECT o.id FROM orders o JOIN customers c ON o.id = c.id * 100",
