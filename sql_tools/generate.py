@@ -12,6 +12,10 @@ from sql_tools.errors import CopilotError, ModelError
 from sql_tools.models import DraftSQL
 
 FENCE = re.compile(r"```(?:\w*)\s*\n?(.*?)(?:```|\Z)", re.DOTALL)
+WRITE = re.compile(
+    r"\s*(?:delete|insert|update|drop|alter|create|truncate|merge|copy|grant|revoke|call|execute|replace)\b",
+    re.IGNORECASE,
+)
 START = re.compile(r"\b(?:select|with|from)\b", re.IGNORECASE)
 
 
@@ -27,10 +31,13 @@ def generate(
 
 
 def sql_in(text: str) -> str:
-    """The SQL of a model's reply: the first code block, else from its first SELECT or WITH on, else all of it."""
+    """The SQL of a model's reply: the first code block, else from its first SELECT or WITH on, else all of it.
+
+    A reply that begins as a write is left whole: cut at its FROM, it would pass as a read that nobody asked for.
+    """
     block = FENCE.search(text)
     body = block.group(1) if block else text
-    start = START.search(body)
+    start = None if WRITE.match(body) else START.search(body)
     return (body[start.start() :] if start and not block else body).strip().rstrip(";").strip()
 
 

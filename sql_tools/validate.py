@@ -1,5 +1,6 @@
 """Draft SQL -> SQL that may run: every rule in order, on the tree; what runs is written from the checked tree."""
 
+import logging
 import re
 from collections.abc import Callable
 
@@ -7,7 +8,7 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
-from sql_tools.errors import InvalidSQLError, WarehouseError
+from sql_tools.errors import CopilotError, InvalidSQLError, WarehouseError
 from sql_tools.models import Check, Context, DraftSQL, ValidSQL
 from sql_tools.rules import (
     MENDS,
@@ -58,6 +59,7 @@ RULES: tuple[Rule, ...] = (
     types.groups_have_one_value,
 )
 MAX_SQL_CHARS = 50_000
+logging.getLogger("sqlglot").addHandler(logging.NullHandler())  # its warnings are no news to a user
 LACKING = re.compile(r"Required keyword: '\w+' missing for <class '[\w.]*\.(\w+)'>")
 
 
@@ -87,6 +89,14 @@ def _apply(rule: Rule, tree: exp.Expr, context: Context) -> tuple[exp.Expr, str]
         why = str(error).split("\n")[0].strip(" :")
         hint = "Give each table and subquery in FROM an alias of its own."
         raise InvalidSQLError(f"The SQL can't be checked: {why}.", hint, rule=rule.__name__) from error
+    except CopilotError:
+        raise
+    except Exception as error:  # a rule that breaks has not said yes
+        raise InvalidSQLError(
+            f"The SQL can't be checked: {rule.__name__} broke ({type(error).__name__}).",
+            "Write it in a plainer way, and report this.",
+            rule=rule.__name__,
+        ) from error
 
 
 def _written(tree: exp.Expr, dialect: str) -> str:

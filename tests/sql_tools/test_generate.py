@@ -34,3 +34,8 @@ def test_a_provider_that_fails_is_a_model_error() -> None:
 
     with pytest.raises(ModelError, match="connection refused"):
         generate([HumanMessage("q")], Broken(responses=["x"]), dialect="duckdb")
+
+
+@pytest.mark.parametrize("text", ["DELETE FROM users", "  update users set a = 1", "INSERT INTO t SELECT 1"])
+def test_a_write_is_not_cut_into_a_read(text: str) -> None:
+    assert sql_in(text) == text.strip()
