@@ -31,9 +31,9 @@ def doubts(sql: str, context: Context, warehouse: Warehouse) -> Doubts:
         tree = sqlglot.parse_one(sql, read=context.dialect)
         found = list(grains(tree, context))
         alarm = fan_out(tree, context, probe)
-    except (SqlglotError, RecursionError):  # names too tangled to be judged
+        checks = [alarm.check, *(_check(suspicion, found, context, probe) for suspicion in ALL)]
+    except (SqlglotError, RecursionError, AttributeError):  # names too tangled; a node sqlglot's writer stumbles over
         return Doubts()
-    checks = [alarm.check, *(_check(suspicion, found, context, probe) for suspicion in ALL)]
     return Doubts(checks=tuple(checks), rewritten=alarm.rewritten)
 
 

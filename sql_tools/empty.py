@@ -38,7 +38,7 @@ def why_empty(sql: str, context: Context, warehouse: Warehouse) -> str:
     try:
         tree = sqlglot.parse_one(sql, read=context.dialect)
         return _Reason(tree, context, Probe(warehouse)).of(tree)
-    except (SqlglotError, RecursionError):
+    except (SqlglotError, RecursionError, AttributeError):  # sqlglot's writer stumbles over some nodes
         return ""
 
 

@@ -16,11 +16,13 @@ from sql_tools.models import Context
 from sql_tools.once import groups_of
 
 DATE = re.compile(
-    r"\s*[+-]?\d{1,6}-\d{1,2}-\d{1,2}([ T]\d{1,2}:\d{2}.*)?\s*\Z|\s*(-?infinity|epoch)\s*\Z", re.IGNORECASE
+    r"\s*[+-]?\d{1,6}[-/]\d{1,2}[-/]\d{1,2}([ T]\d{1,2}:\d{2}.*)?\s*\Z|\s*(-?infinity|epoch)\s*\Z", re.IGNORECASE
 )
+HEX = re.compile(r"\s*0[xXbB][0-9a-fA-F]+\s*\Z")
 TIME = re.compile(r"\s*\d{1,2}:\d{2}")
 MEASURES = (exp.Sum, exp.Avg, exp.Stddev, exp.StddevPop, exp.StddevSamp, exp.Variance, exp.VariancePop, exp.Median)
 COMPARISONS = (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE)
+AGGREGATES = (exp.AggFunc, exp.WithinGroup, exp.Anonymous, exp.AnonymousAggFunc)
 SAME_KIND = (exp.Min, exp.Max, exp.AnyValue, exp.Paren, exp.Neg, exp.Coalesce, exp.Alias, exp.Distinct)
 NUMBERS = (exp.Count, exp.Sum, exp.Avg, exp.Length, exp.Abs, exp.Round, exp.Year, exp.Month, exp.Day, exp.DateDiff)
 TEXTS = (exp.Lower, exp.Upper, exp.Concat, exp.Substring, exp.Trim, exp.DPipe)
@@ -33,7 +35,8 @@ def types_go_together(tree: exp.Expr, context: Context) -> tuple[exp.Expr, str]:
         for node in grain.select.walk():
             if node.find_ancestor(exp.Select) is grain.select:
                 for problem, hint in _clash(node, grain, context.dialect):
-                    raise InvalidSQLError(problem, hint, rule="types_go_together")
+                    words = f"{node.sql(context.dialect)}{problem}."
+                    raise InvalidSQLError(words, hint, rule="types_go_together")
     return tree, "nothing of one type is used as another"
 
 
@@ -41,7 +44,9 @@ def groups_have_one_value(tree: exp.Expr, context: Context) -> tuple[exp.Expr, s
     """Beside an aggregate each column is grouped or aggregated; InvalidSQLError names the one that is not."""
     for grain in grains(tree, context):
         groups = groups_of(grain)
-        aggregates = [a for a in own(grain.select, exp.AggFunc) if not isinstance(a.parent, exp.Window)]
+        aggregates = [
+            a for a in own(grain.select, exp.AggFunc) if a.find_ancestor(exp.Window, exp.Select) is grain.select
+        ]
         if groups is None or not (groups or aggregates):
             continue
         for column in _loose(grain, groups):
@@ -70,65 +75,68 @@ def _loose(grain: Grain, groups: list[exp.Expr]) -> Iterator[exp.Column]:
 
 
 def _is_settled(column: exp.Column, select: exp.Select, texts: set[str]) -> bool:
-    """Is it inside an aggregate, or part of what is grouped by?"""
+    """Is it inside an aggregate or what may be one, or part of what is grouped by?"""
     node = column.parent
     while node is not None and node is not select:
-        if isinstance(node, exp.AggFunc) or node.sql().lower() in texts:
+        if isinstance(node, AGGREGATES) or node.sql().lower() in texts:
             return True
         node = node.parent
     return False
 
 
 def _clash(node: exp.Expr, grain: Grain, dialect: str) -> Iterator[tuple[str, str]]:
-    shown = node.sql(dialect)
+    """What is wrong with this node, as words to follow its SQL, and what to do instead."""
     if isinstance(node, MEASURES):
         kind = _kind(node.this, grain)
         if (kind == "text" and _is_no_number(node.this, dialect)) or (kind == "time" and isinstance(node, exp.Sum)):
             yield (
-                f"{shown} needs numbers, and {node.this.sql(dialect)} holds {kind}.",
+                f" needs numbers, and {node.this.sql(dialect)} holds {kind}",
                 "Count it, or cast it if it holds numbers.",
             )
     elif isinstance(node, (exp.Add, exp.Sub, exp.Mul, exp.Div)):
         yield from _arithmetic(node, grain, dialect)
     elif isinstance(node, COMPARISONS):
-        yield from _comparison(node, node.this, node.expression, grain, shown)
+        yield from _comparison(node.this, node.expression, grain, dialect)
     elif isinstance(node, exp.Between):
         for end in (node.args["low"], node.args["high"]):
-            yield from _comparison(node, node.this, end, grain, shown)
-    elif isinstance(node, (exp.Like, exp.ILike)) and (kind := _kind(node.this, grain)) in ("number", "time"):
-        yield (
-            f"{shown} matches text, and {node.this.sql(dialect)} holds {kind}.",
-            "Compare it, or cast it to text first.",
-        )
+            yield from _comparison(node.this, end, grain, dialect)
+    elif isinstance(node, (exp.Like, exp.ILike)):
+        kind = _kind(node.this, grain) if dialect != "snowflake" else ""  # it reads both as text
+        if kind in ("number", "time"):
+            yield f" matches text, and {node.this.sql(dialect)} holds {kind}", "Compare it, or cast it to text first."
 
 
 def _arithmetic(node: exp.Expr, grain: Grain, dialect: str) -> Iterator[tuple[str, str]]:
-    left, right, shown = node.this, node.expression, node.sql(dialect)
-    kinds = [_kind(side, grain) for side in (left, right)]
-    if any(isinstance(side, exp.Interval) for side in (left, right)):
+    sides = (node.this, node.expression)
+    kinds = [_kind(side, grain) for side in sides]
+    if any(isinstance(side, exp.Interval) for side in sides):
         return
-    texts = [
-        side for side, kind in zip((left, right), kinds, strict=True) if kind == "text" and _is_no_number(side, dialect)
-    ]
-    if texts:
-        yield f"{shown} calculates with text.", "Join texts with ||; write a span of time as INTERVAL '1' DAY."
+    if any(kind == "text" and _is_no_number(side, dialect) for side, kind in zip(sides, kinds, strict=True)):
+        yield " calculates with text", "Join texts with ||; write a span of time as INTERVAL '1' DAY."
     elif kinds == ["time", "time"] and not isinstance(node, exp.Sub):
-        yield f"{shown} calculates with two dates.", "Subtract them, or use DATE_DIFF."
+        yield " calculates with two dates", "Subtract them, or use DATE_DIFF."
     elif "time" in kinds and isinstance(node, (exp.Mul, exp.Div)):
-        yield f"{shown} multiplies or divides a date.", "Take a part of it first, as YEAR does."
+        yield " multiplies or divides a date", "Take a part of it first, as YEAR does."
 
 
-def _comparison(node: exp.Expr, left: exp.Expr, right: exp.Expr, grain: Grain, shown: str) -> Iterator[tuple[str, str]]:
+def _comparison(left: exp.Expr, right: exp.Expr, grain: Grain, dialect: str) -> Iterator[tuple[str, str]]:
     for one, other in ((left, right), (right, left)):
-        kind, kind_2 = _kind(one, grain), _kind(other, grain)
         if isinstance(one, exp.Literal):
             continue
-        if kind == "time" and other.is_string and not (DATE.match(other.name) or TIME.match(other.name)):
-            yield f"{shown}: '{other.name}' is not a date.", "Write dates as DATE '2026-01-31'."
+        kind, kind_2 = _kind(one, grain), _kind(other, grain)
+        if kind == "time" and other.is_string and _is_no_date(other.name, dialect):
+            yield f": '{other.name}' is not a date", "Write dates as DATE '2026-01-31'."
         elif kind == "number" and other.is_string and not _reads_as_number(other):
-            yield f"{shown}: '{other.name}' is not a number.", "Compare the column that holds such text."
+            yield f": '{other.name}' is not a number", "Compare the column that holds such text."
         elif {kind, kind_2} == {"time", "number"}:
-            yield f"{shown} compares a date with a number.", "Take a part of the date first, as YEAR does."
+            yield " compares a date with a number", "Take a part of the date first, as YEAR does."
+
+
+def _is_no_date(text: str, dialect: str) -> bool:
+    """Will the engine refuse to read this as a date or time? Snowflake knows many formats."""
+    if dialect == "snowflake":
+        return not any(character.isdigit() for character in text)
+    return not (DATE.match(text) or TIME.match(text))
 
 
 def _is_no_number(text: exp.Expr, dialect: str) -> bool:
@@ -142,8 +150,8 @@ def _reads_as_number(node: exp.Expr) -> bool:
     try:
         float(node.name)
     except ValueError:
-        return False
-    return isinstance(node, exp.Literal)
+        return bool(HEX.match(node.name))
+    return True
 
 
 def _kind(node: exp.Expr, grain: Grain) -> str:
