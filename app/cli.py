@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -159,8 +159,9 @@ def schema(warehouse: WarehouseOption = None, as_json: JsonOption = False) -> No
     epilog="Example: arctic-copilot eval --questions dev.json --databases databases --limit 200 --out runs/dev",
 )
 def evaluate(
-    questions: Annotated[Path, typer.Option(help="JSON list of {id, db_id, question, query}.")],
-    databases: Annotated[Path, typer.Option(help="Folder of <db_id>.sqlite files.")],
+    questions: Annotated[Path | None, typer.Option(help="JSON list of {id, db_id, question, query}.")] = None,
+    databases: Annotated[Path | None, typer.Option(help="Folder of <db_id>.sqlite files.")] = None,
+    suite: Annotated[Literal["redteam"] | None, typer.Option(help="Run published attacks, without a model.")] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Ask a sample of this many.")] = None,
     seed: Annotated[int, typer.Option(help="Draws the sample.")] = 7,
     out: Annotated[Path | None, typer.Option(help="Keep a line a question here; the same command goes on.")] = None,
@@ -173,7 +174,19 @@ def evaluate(
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Measure execution accuracy: our rows on the local engine against the gold SQL's on SQLite."""
+    """Measure execution accuracy: our rows on the local engine against the gold SQL's on SQLite.
+
+    With --suite redteam, attack a small database instead: exit code 0 if nothing got through, 1 if something did.
+    """
+    if suite == "redteam":
+        from app.redteam import run_redteam
+        from app.terminal import Terminal
+
+        if not run_redteam(Terminal(), as_json=as_json):
+            raise typer.Exit(FAILED)
+        return
+    if questions is None or databases is None:
+        raise typer.BadParameter("Give --questions and --databases, or --suite redteam.")
     from app import terminal_views
     from app.contract import print_json
     from app.terminal import Terminal
