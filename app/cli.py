@@ -153,6 +153,36 @@ def schema(warehouse: WarehouseOption = None, as_json: JsonOption = False) -> No
         terminal.show(terminal_views.schema(tables, notes))
 
 
+@app.command(cls=KindCommand, epilog='Example: arctic-copilot grammar --accepts "SELECT count(*) FROM orders"')
+def grammar(
+    warehouse: WarehouseOption = None,
+    form: Annotated[
+        Literal["lark", "gbnf"], typer.Option("--format", help="For llguidance, or for llama.cpp.")
+    ] = "lark",
+    accepts: Annotated[str | None, typer.Option(help="Say whether the grammar allows this SQL.", metavar="SQL")] = None,
+) -> None:
+    """Print the grammar a model is held to on this schema, or match SQL against it.
+
+    Exit code 0 printed or accepted, 3 not accepted.
+    """
+    from app.terminal import Terminal
+    from sql_tools.grammar import accepts as match_sql
+    from sql_tools.grammar import gbnf_grammar, lark_grammar
+    from sql_tools.settings import read_settings
+
+    terminal, settings = Terminal(), read_settings(warehouse=warehouse)
+    with _opened(settings, terminal) as opened:
+        text = lark_grammar(opened.tables(), opened.dialect)
+    if accepts is None:
+        typer.echo(text if form == "lark" else gbnf_grammar(text), nl=False)
+        return
+    match = match_sql(text, accepts)
+    rest = accepts[match.stopped_at :] or "its end: more has to follow"
+    typer.echo("Accepted." if match.accepted else f"Not accepted, from here on: {clean(rest)}")
+    if not match.accepted:
+        raise typer.Exit(DECLINED)
+
+
 @app.command(
     "eval",
     cls=KindCommand,

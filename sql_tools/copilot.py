@@ -16,6 +16,7 @@ from sql_tools.errors import InvalidSQLError, QuestionError, WarehouseError
 from sql_tools.execute import execute
 from sql_tools.fingerprints import prompt_hash
 from sql_tools.generate import generate
+from sql_tools.grammar import require_match, sendable
 from sql_tools.models import (
     Answer,
     Attempt,
@@ -124,6 +125,7 @@ class _Run:
         self.timings: dict[str, float] = {}
         self.doubt = 0.0
         self.last_rule = ""
+        self.grammar: str | None = None
 
     def answer(self) -> Answer:
         if refusal := refuse(self.question.text):
@@ -140,10 +142,12 @@ class _Run:
         messages = prompt(self.question, shown)
         for repair in range(self.settings.max_repairs + 1):
             with self._stage("repair" if repair else "generate", self._last_problem()):
+                self.grammar = self._grammar(context, repair)
                 drafts = generate(
                     messages,
                     self.model,
                     dialect=context.dialect,
+                    grammar=self.grammar,
                     count=REPAIR_CANDIDATES if repair else self.settings.candidates,
                     temperature=VOTE_TEMPERATURE,
                 )
@@ -201,8 +205,15 @@ class _Run:
     def _try_one(self, draft: DraftSQL, context: Context) -> tuple[ValidSQL, QueryResult]:
         with self._stage("validate"):
             valid = validate(draft, context, explain=self.warehouse.explain)
+            if self.grammar is not None:
+                require_match(self.grammar, draft.text)
         with self._stage("execute"):
             return valid, execute(valid, self.warehouse, self.settings)
+
+    def _grammar(self, context: Context, repair: int) -> str | None:
+        """The grammar the next drafts have to keep to, if the settings want one."""
+        wanted = self.settings.grammar == "always" or (self.settings.grammar == "repair" and repair > 0)
+        return sendable(context.tables, context.dialect) if wanted else None
 
     def _answered(self, outcomes: list[tuple[ValidSQL, QueryResult]], context: Context, asked: str) -> Answer:
         with self._stage("answer"):

@@ -9,6 +9,7 @@ from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGeneration
 
 from sql_tools.errors import CopilotError, ModelError
+from sql_tools.llms.grammar_field import grammar_options
 from sql_tools.models import DraftSQL
 
 FENCE = re.compile(r"```(?:\w*)\s*\n?(.*?)(?:```|\Z)", re.DOTALL)
@@ -20,10 +21,22 @@ START = re.compile(r"\b(?:select|with|from)\b", re.IGNORECASE)
 
 
 def generate(
-    messages: Sequence[BaseMessage], model: BaseChatModel, *, dialect: str, count: int = 1, temperature: float = 0.0
+    messages: Sequence[BaseMessage],
+    model: BaseChatModel,
+    *,
+    dialect: str,
+    count: int = 1,
+    temperature: float = 0.0,
+    grammar: str | None = None,
 ) -> tuple[DraftSQL, ...]:
-    """`count` drafts, in the order the model gave them; ModelError if it cannot be reached or says nothing."""
-    texts = _complete(messages, model, count=count, temperature=temperature)
+    """`count` drafts, in the order the model gave them; ModelError if it cannot be reached or says nothing.
+
+    `grammar` is sent along; whether the server kept to it has to be checked afterwards (`grammar.require_match`).
+    """
+    options: dict[str, Any] = {"n": count, "temperature": temperature} if count > 1 else {}
+    if grammar is not None:
+        options |= grammar_options(model, grammar)
+    texts = _complete(messages, model, options)
     drafts = [DraftSQL(text=sql_in(text), dialect=dialect) for text in texts if text.strip()]
     if not drafts:
         raise ModelError("The model answered with nothing.", "Try again, or try another model.")
@@ -41,8 +54,7 @@ def sql_in(text: str) -> str:
     return (body[start.start() :] if start and not block else body).strip().rstrip(";").strip()
 
 
-def _complete(messages: Sequence[BaseMessage], model: BaseChatModel, *, count: int, temperature: float) -> list[str]:
-    options: dict[str, Any] = {"n": count, "temperature": temperature} if count > 1 else {}
+def _complete(messages: Sequence[BaseMessage], model: BaseChatModel, options: dict[str, Any]) -> list[str]:
     try:
         result = model.generate([list(messages)], **options)
     except CopilotError:

@@ -1,6 +1,7 @@
 """Settings, read from the environment once, at the edge."""
 
 from pathlib import Path
+from typing import Literal
 from urllib.parse import urlparse
 
 from pydantic import Field, SecretStr, ValidationError
@@ -31,6 +32,7 @@ class Settings(BaseSettings):
     candidates: int = Field(1, ge=1, le=16, description="drafts asked of the model; the most agreed-on result wins")
     max_repairs: int = Field(2, ge=0, le=5, description="how often a failed draft goes back to the model")
     abstain_above: float = Field(0.24, ge=0, le=1, description="the model's doubt above which a question is declined")
+    grammar: Literal["never", "repair", "always"] = Field("never", description="when the schema's grammar binds drafts")
     max_question_chars: int = Field(4000, ge=1, description="longest question taken")
     max_prompt_columns: int = Field(150, ge=1, description="schemas up to this many columns pass whole")
     share_values: bool = Field(False, description="may sample values go to a model that is not on this machine?")

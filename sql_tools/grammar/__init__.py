@@ -1,6 +1,22 @@
 """A schema's grammar: what the model may write so that no name is invented, and whether a text keeps to it."""
 
-from sql_tools.grammar.accept import Match, accepts, problem_of
-from sql_tools.grammar.lark import grammar_key, lark_grammar
+from collections.abc import Sequence
 
-__all__ = ["Match", "accepts", "grammar_key", "lark_grammar", "problem_of"]
+from sql_tools.grammar.accept import Match, accepts, problem_of, require_match
+from sql_tools.grammar.gbnf import gbnf_grammar
+from sql_tools.grammar.lark import MAX_TABLES, grammar_key, lark_grammar
+from sql_tools.models import Table
+
+__all__ = ["Match", "accepts", "gbnf_grammar", "grammar_key", "lark_grammar", "problem_of", "require_match", "sendable"]
+
+
+def sendable(tables: Sequence[Table], dialect: str) -> str | None:
+    """The grammar to send with a question about these tables, validated; None where there are too many for one.
+
+    Both steps are cached by the schema. Raises CopilotError if the grammar is not valid: a server would ignore it.
+    """
+    if not 0 < len(tables) <= MAX_TABLES:
+        return None
+    grammar = lark_grammar(tables, dialect)
+    accepts(grammar, "")
+    return grammar

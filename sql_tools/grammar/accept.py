@@ -7,7 +7,7 @@ grammar is validated before it is sent, and each completion is matched against i
 from functools import lru_cache
 from typing import Any
 
-from sql_tools.errors import CopilotError
+from sql_tools.errors import CopilotError, InvalidSQLError
 from sql_tools.models import Record
 
 END_OF_TEXT = 256
@@ -27,6 +27,17 @@ def accepts(grammar: str, sql: str) -> Match:
     taken = matcher.try_consume_tokens(list(text))
     whole = taken == len(text) and matcher.is_accepting() and not matcher.is_error()
     return Match(accepted=whole, stopped_at=len(sql) if whole else len(text[:taken].decode(errors="ignore")))
+
+
+def require_match(grammar: str, sql: str) -> None:
+    """Nothing, or InvalidSQLError: the model was cut off, or its server did not hold it to the grammar."""
+    match = accepts(grammar, sql)
+    if match.accepted:
+        return
+    rest = " ".join(sql[match.stopped_at :].split())[:60]
+    where = f"from {rest!r} on" if rest else "because it is not finished"
+    hint = "Use only the tables, columns and functions given."
+    raise InvalidSQLError(f"The SQL leaves what the schema's grammar allows {where}.", hint, rule="grammar")
 
 
 def problem_of(grammar: str) -> str:

@@ -26,7 +26,8 @@ SINGLE_TABLES = (
     12  # up to this many the SELECT list guesses its one table; beyond, any table's columns are allowed in it
 )
 MARK = re.compile(r" #(duckdb|snowflake)$", re.M)
-LONE_CHANGE = re.compile(r"(:|\|) (\w+::(?!_)\S+(?: %if .*)?)$", re.M)
+LONE = re.compile(r"(:|\|) (\w+(?:::(?!_)\S+(?: %if .*)?|(?:::_)? %if .*))$", re.M)
+JOIN = "\n  | "
 UNNAMED = "\x01"  # the database of a table that is in none: nobody writes that
 ORDINARY = re.compile(r"[A-Za-z0-9_ -]")
 
@@ -70,18 +71,32 @@ def _written(tables: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...], dialec
 
 
 def _rules(tables: int, dialect: str) -> str:
-    """The rules of the template: a line an alternative, `@` and `$` filled in, other dialects' lines left out."""
+    """The rules of the template: a line an alternative, `@`, `~` and `$` filled in, other dialects' lines left out."""
     template = files("sql_tools.grammar").joinpath("select.lark").read_text()
     kept = "\n".join(line for line in template.split("\n") if _is_kept(line, dialect))
     guesses = range(tables) if tables <= SINGLE_TABLES else range(0)
-    lines: list[str] = []
-    for head, alternatives in re.findall(r"^([a-z_@]+(?:::_)? *:)((?:.*\n(?!\S))*.*\n)", kept, re.M):
-        alternatives = alternatives.rstrip()
-        repeat = range(1) if "@" not in head else range(tables) if head.startswith("table_") else guesses
-        for index in repeat:
-            body = re.split(r"\n *\| +", _fill(alternatives, index) if "@" in head else alternatives)
-            lines.append(_fill(head, index) + "\n  | ".join(_expanded(body, tables, guesses)))
-    return _placed("\n".join(lines) + "\n", tables)
+    rules = []
+    for head, body in re.findall(r"^([a-z_@~]+(?:::_)? *:)((?:.*\n(?!\S))*.*\n)", kept, re.M):
+        alternatives = re.split(r"\n *\| +", body.strip())
+        if "@" in head:
+            indices = range(tables) if head.startswith("table_") else guesses
+            rules += [(_fill(head, i), [_fill(a, i) for a in alternatives]) for i in indices]
+        else:
+            rules.append((head, list(_expanded(alternatives, tables, guesses))))
+    names = ["", "_none", "_real", "_derived", "_first", *(f"_{i}" for i in guesses)]
+    copies = [f"{h} {JOIN.join(a)}".replace("~", n) for h, a in rules for n in (names if "~" in h else [""])]
+    return _kept_apart("\n".join(_reached([_placed(rule, tables) for rule in copies])) + "\n")
+
+
+def _reached(rules: list[str]) -> list[str]:
+    """The rules that `start` leads to."""
+    named = {rule.split(":")[0].strip(): rule for rule in rules}
+    reached, ahead = {"start"}, ["start"]
+    while ahead:
+        found = {word for word in re.findall(r"[a-z_0-9]+", named[ahead.pop()]) if word in named}
+        ahead += sorted(found - reached)
+        reached |= found
+    return [rule for name, rule in named.items() if name in reached]
 
 
 def _is_kept(line: str, dialect: str) -> bool:
@@ -105,7 +120,7 @@ def _fill(text: str, index: int) -> str:
 def _placed(rules: str, tables: int) -> str:
     """The rules with what `$X` stands for; where one table is not guessed, one table is a case of several."""
     places = PLACES | {"FROM_REAL": "real_more" if tables <= SINGLE_TABLES else "real"}
-    return _kept_apart(re.sub(r"\$([A-Z_]+)", lambda m: places[m[1]], MARK.sub("", rules)))
+    return re.sub(r"\$([A-Z_]+)", lambda m: places[m[1]], MARK.sub("", rules))
 
 
 def _kept_apart(rules: str) -> str:
@@ -118,7 +133,7 @@ def _kept_apart(rules: str) -> str:
     rules = re.sub(
         r"^((\w+)::_ : .*)\n(?=\w|\Z)", lambda m: f"{m[1]}\n{'  | NIL' * (m[2] in changed)}\n", rules, flags=re.M
     )
-    return LONE_CHANGE.sub(r"\1 NIL? \2", rules.replace("\n\n", "\n"))
+    return LONE.sub(r"\1 NIL? \2", rules.replace("\n\n", "\n"))
 
 
 def name_regex(name: str, dialect: str) -> str:

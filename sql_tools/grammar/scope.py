@@ -1,13 +1,14 @@
 """What the 64 bits of a rule's parameter mean, and the names `select.lark` calls them by.
 
-Bits 0 to 46 say which tables are in scope (tables beyond 47 share bits, so a column may then slip in with its
-bit's other table); the rest are flags and two counters that keep lists and nesting finite.
+Bits 0 to 41 say which tables are in scope (tables beyond 42 share bits, so a column may then slip in with its
+bit's other table); the rest are flags and three counters that keep lists, set operations and nesting finite.
 """
 
-TABLE_BITS = 47
+TABLE_BITS = 42
+DERIVED_FIRST = 42
 MANY, OUTER_MANY, GUESSED_DERIVED, DERIVED, WITH, ALIAS, LIST = range(47, 54)
-COUNT, DEPTH = "[54:59]", "[59:63]"
-UNION = 63
+SETS, COUNT, DEPTH = "[43:47]", "[54:59]", "[59:63]"
+EARLIER_ALIAS = 63
 ALL = (1 << 64) - 1
 
 
@@ -23,13 +24,20 @@ def span(field: str) -> int:
 
 
 PLACES: dict[str, str] = {
-    "MA": hex(bits(MANY, ALIAS)),
+    "MF": hex(bits(MANY, DERIVED_FIRST)),
+    "F": str(DERIVED_FIRST),
     "MDD": hex(bits(MANY, GUESSED_DERIVED)),
     "OMD": hex(bits(OUTER_MANY, DERIVED)),
-    "KNOW": hex(ALL & ~bits(MANY, GUESSED_DERIVED, LIST)),  # FROM: what was guessed gives way to what is there
-    "ENTER": hex(ALL & ~(bits(MANY, GUESSED_DERIVED, ALIAS, UNION) | span(COUNT))),  # a subquery starts afresh
-    "FORGET": hex(bits(OUTER_MANY, WITH) | span(DEPTH)),
+    "KNOW": hex(
+        ALL & ~bits(MANY, GUESSED_DERIVED, DERIVED_FIRST, LIST)
+    ),  # FROM: what was guessed gives way to what is there
+    "ENTER": hex(
+        ALL & ~(bits(MANY, GUESSED_DERIVED, DERIVED_FIRST, ALIAS, EARLIER_ALIAS) | span(COUNT) | span(SETS))
+    ),  # a subquery starts afresh
+    "FORGET": hex(bits(OUTER_MANY, DERIVED, WITH) | span(DEPTH)),
+    "NEXT": hex(bits(OUTER_MANY, WITH, EARLIER_ALIAS) | span(DEPTH) | span(SETS)),  # the next SELECT of a set operation
     "L": str(LIST),
+    "SETS": SETS,
     "COUNT": COUNT,
     "DEPTH": DEPTH,
     "WITHMASK": hex(bits(WITH)),
@@ -39,7 +47,7 @@ PLACES: dict[str, str] = {
     "M": str(MANY),
     "D": str(DERIVED),
     "A": str(ALIAS),
-    "U": str(UNION),
+    "B": str(EARLIER_ALIAS),
 }
 
 

@@ -154,5 +154,5 @@ LITERALS: dict[str, str] = {
     "BOUND": f"(?i:current{MUST}row|(?:unbounded|[0-9]{{1,4}}){MUST}(?:preceding|following))",
     "FLATTEN": f"(?i:lateral{MUST}flatten|table{GAP}\\({GAP}flatten){GAP}\\({GAP}(?:(?i:input){GAP}=>{GAP})?",
     "OUTER": f"(?i:outer){GAP}=>{GAP}(?i:true|false)",
-    "PATH": r"(?::(?:[A-Za-z_][A-Za-z0-9_]{0,40}|\"[^\"\x00-\x1f]{1,40}\")|\[[0-9]{1,4}\])(?:[:.][A-Za-z_][A-Za-z0-9_]{0,40}|[:.]\"[^\"\x00-\x1f]{1,40}\"|\[[0-9]{1,4}\]){0,6}",
+    "PATH": r"(?::(?:[A-Za-z_][A-Za-z0-9_]{0,40}|\"[^\"\x00-\x1f]{1,40}\")|\[[0-9]{1,4}\])(?:\.[A-Za-z_][A-Za-z0-9_]{0,40}|\.\"[^\"\x00-\x1f]{1,40}\"|\[[0-9]{1,4}\]){0,6}",
 }
