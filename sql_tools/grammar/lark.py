@@ -76,16 +76,20 @@ def _rules(tables: int, dialect: str) -> str:
     kept = "\n".join(line for line in template.split("\n") if _is_kept(line, dialect))
     guesses = range(tables) if tables <= SINGLE_TABLES else range(0)
     rules = []
-    for head, body in re.findall(r"^([a-z_@~]+(?:::_)? *:)((?:.*\n(?!\S))*.*\n)", kept, re.M):
+    for head, body in re.findall(r"^([a-z_@~^]+(?:::_)? *:)((?:.*\n(?!\S))*.*\n)", kept, re.M):
         alternatives = re.split(r"\n *\| +", body.strip())
         if "@" in head:
             indices = range(tables) if head.startswith("table_") else guesses
             rules += [(_fill(head, i), [_fill(a, i) for a in alternatives]) for i in indices]
         else:
             rules.append((head, list(_expanded(alternatives, tables, guesses))))
-    names = ["", "_none", "_real", "_derived", "_first", *(f"_{i}" for i in guesses)]
-    copies = [f"{h} {JOIN.join(a)}".replace("~", n) for h, a in rules for n in (names if "~" in h else [""])]
+    names = ["_none", "_real", "_derived", "_first", *(f"_{i}" for i in guesses)]
+    copies = [re.sub("[~^]", n, f"{h} {JOIN.join(a)}") for h, a in rules for n in _copies(h, names)]
     return _kept_apart("\n".join(_reached([_placed(rule, tables) for rule in copies])) + "\n")
+
+
+def _copies(head: str, guesses: list[str]) -> list[str]:
+    return ["", *guesses] if "~" in head else guesses if "^" in head else [""]
 
 
 def _reached(rules: list[str]) -> list[str]:
