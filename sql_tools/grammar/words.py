@@ -12,7 +12,7 @@ WORD = re.compile(r"\b([PISK])_([A-Z_]+)\b")
 
 COMMON: dict[str, str] = {
     "F1": """abs ceil floor sign sqrt exp ln radians degrees sin cos tan asin acos atan lower upper length trim
-        reverse year quarter month week day hour minute second last_day dayname monthname dayofweek dayofyear initcap""",
+        reverse year quarter month week day hour minute second last_day dayname monthname dayofweek dayofyear""",
     "F12": "round log ltrim rtrim",
     "F2": "nullif power pow mod left right contains atan2 strpos_",
     "F23": "substr substring lpad rpad replace",
@@ -37,12 +37,12 @@ DUCKDB: dict[str, str] = {
     "LISTAGG": "string_agg group_concat",
 }
 SNOWFLAKE: dict[str, str] = {
-    "F1": """trunc cbrt zeroifnull nullifzero square parse_json try_parse_json array_size to_variant typeof dayofweekiso
+    "F1": """initcap trunc cbrt zeroifnull nullifzero square parse_json try_parse_json array_size to_variant typeof dayofweekiso
         dayofmonth weekofyear weekiso yearofweek ascii chr to_double try_to_double to_boolean""",
     "F12": """to_date try_to_date to_timestamp to_timestamp_ntz to_timestamp_ltz to_timestamp_tz try_to_timestamp
         try_to_timestamp_ntz to_char to_varchar date time trunc_""",
     "F2": """ifnull nvl startswith endswith charindex div0 div0null add_months months_between date_part
-        date_trunc split array_contains array_cat array_to_string get regexp_count repeat""",
+        date_trunc split array_contains array_cat array_to_string regexp_count repeat""",
     "F23": "regexp_like regexp_substr regexp_instr position",
     "F3": "iff nvl2 date_from_parts datediff dateadd convert_timezone",
     "FN": "decode array_construct to_number try_to_number to_decimal try_to_decimal object_construct_",
