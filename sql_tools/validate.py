@@ -121,9 +121,10 @@ def parse(draft: DraftSQL) -> exp.Expr:
         found = [tree for tree in sqlglot.parse(draft.text, read=draft.dialect) if tree is not None]
     except RecursionError as error:
         raise _too_deep("one_statement") from error
-    except (SqlglotError, ValueError) as error:
+    except Exception as error:  # sqlglot's own, and what breaks in its parser on odd text
         words = getattr(error, "errors", None)
-        why = words[0].get("description", "") if words else str(error).split("\n")[0]
+        said = str(error).split("\n")[0] if isinstance(error, (SqlglotError, ValueError)) else ""
+        why = words[0].get("description", "") if words else said
         why = LACKING.sub(r"function \1 lacks an argument", why)
         raise InvalidSQLError(f"The SQL does not parse: {why or 'bad syntax'}.", rule="one_statement") from error
     found = [tree for tree in found if not isinstance(tree, exp.Semicolon)]

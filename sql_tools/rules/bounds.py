@@ -51,8 +51,11 @@ def _branches(query: exp.Expr) -> Iterator[exp.Select]:
 
 def _counts_up(cte: exp.CTE) -> bool:
     """In every branch that reads the CTE: `n + 1 AS n` among the outputs, and `n < 20` in WHERE or a join."""
-    names = cte.alias_column_names or cte.this.named_selects
-    return all(_stops(branch, names) for branch in _branches(cte.this) if _reads(branch, cte.alias))
+    branches = list(_branches(cte.this))
+    if len(branches) < 2:
+        return False
+    names = cte.alias_column_names or [output.alias_or_name for output in branches[0].selects]
+    return all(_stops(branch, names) for branch in branches if _reads(branch, cte.alias))
 
 
 def _stops(branch: exp.Select, names: list[str]) -> bool:
@@ -130,9 +133,10 @@ def _groups(select: exp.Select, stored: Sizes, owners: Owners) -> list[int]:
     conditions += [select.args["where"].this] if select.args.get("where") else []
     for condition in conditions:
         for equal in condition.find_all(exp.EQ, exp.NullSafeEQ):
-            tied = [i for i in (_owner(c, names, columns) for c in equal.find_all(exp.Column)) if i is not None]
-            for other in tied[1:]:
-                _tie(group, tied[0], other)
+            left, right = (_owners(side, names, columns) for side in (equal.this, equal.expression))
+            if left and not left & right:  # f(a, b) = 3 ties nothing
+                for other in right:
+                    _tie(group, min(left), other)
     sizes = [_rows(s, stored) for s in sources]
     return [max(size for size, g in zip(sizes, group, strict=True) if g == root) for root in set(group)]
 
@@ -142,11 +146,15 @@ def _tie(group: list[int], one: int, other: int) -> None:
     group[:] = [new if g == old else g for g in group]
 
 
-def _owner(column: exp.Column, names: list[str], columns: list[set[str]]) -> int | None:
-    """Which source the column belongs to, as far as that can be told."""
-    if column.table:
-        return names.index(column.table.lower()) if column.table.lower() in names else None
-    return next((i for i, known in enumerate(columns) if column.name.lower() in known), None)
+def _owners(side: exp.Expr, names: list[str], columns: list[set[str]]) -> set[int]:
+    """Which sources the columns of one side belong to, as far as that can be told."""
+    found = set()
+    for column in side.find_all(exp.Column):
+        if column.table:
+            found |= {i for i, name in enumerate(names) if name == column.table.lower()}
+        else:
+            found |= set([i for i, known in enumerate(columns) if column.name.lower() in known][:1])
+    return found
 
 
 def _rows(source: exp.Expr, stored: Sizes) -> int:

@@ -57,6 +57,8 @@ def only_known_nodes(tree: exp.Expr, context: Context) -> tuple[exp.Expr, str]:
         if name not in NODES and not isinstance(node, (exp.Func, exp.AggFunc)):
             word = WORDS.get(name, name)
             raise InvalidSQLError(f"{word} is not allowed in a read.", rule="only_known_nodes", fatal=name in WORDS)
+        if isinstance(node, exp.Column) and not isinstance(node.this, (exp.Identifier, exp.Star)):
+            raise InvalidSQLError(f"{node.sql()} is no column.", rule="only_known_nodes")
     return tree, f"{count} nodes, all of kinds that only read"
 
 
@@ -105,7 +107,10 @@ def _is_listed(node: exp.Func, dialect: str) -> bool:
 def _arity_problem(node: exp.Func, dialect: str) -> str:
     """What is wrong with the number of arguments; "" if nothing is."""
     if not isinstance(node, (exp.Anonymous, exp.AnonymousAggFunc)):
-        problems = node.error_messages()
+        try:
+            problems = node.error_messages()
+        except TypeError:  # so sqlglot says that the node holds what it has no place for
+            problems = ["it carries something that it does not take"]
         return f"{node.sql_name()}: {problems[0].lower()}." if problems else ""
     count = len(node.expressions)
     arity = arity_of(node.name, dialect)
