@@ -24,6 +24,8 @@ NODES = frozenset(
     JSONPathKey JSONPathSubscript JSONPathWildcard JSONPathSlice TableFromRows Comprehension RawString""".split()
 )
 
+ROWS = (exp.Query, exp.Table, exp.UDTF, exp.Paren, exp.Pivot)  # what parentheses in FROM may hold
+
 WORDS = {
     "Insert": "INSERT", "Update": "UPDATE", "Delete": "DELETE", "Merge": "MERGE", "Create": "CREATE", "Drop": "DROP",
     "Alter": "ALTER", "TruncateTable": "TRUNCATE", "Copy": "COPY", "Command": "a command", "Set": "SET", "Use": "USE",
@@ -59,6 +61,8 @@ def only_known_nodes(tree: exp.Expr, context: Context) -> tuple[exp.Expr, str]:
             raise InvalidSQLError(f"{word} is not allowed in a read.", rule="only_known_nodes", fatal=name in WORDS)
         if isinstance(node, exp.Column) and not isinstance(node.this, (exp.Identifier, exp.Star)):
             raise InvalidSQLError(f"{node.sql()} is no column.", rule="only_known_nodes")
+        if isinstance(node, exp.Subquery) and not isinstance(node.this, ROWS):
+            raise InvalidSQLError(f"{node.sql()} is no query.", rule="only_known_nodes")
     return tree, f"{count} nodes, all of kinds that only read"
 
 

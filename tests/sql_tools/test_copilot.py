@@ -95,7 +95,9 @@ def test_a_write_the_model_drafts_is_refused_not_repaired(warehouse: Warehouse) 
 
 def test_a_query_that_never_ends_is_stopped_and_said(warehouse: Warehouse) -> None:
     endless = "SELECT COUNT(*) FROM range(100000000) a, range(100000000) b"
-    answer = ask("How many pairs?", warehouse, model(endless), Settings(timeout_seconds=0.3, max_repairs=0, max_join_rows=10**17))
+    answer = ask(
+        "How many pairs?", warehouse, model(endless), Settings(timeout_seconds=0.3, max_repairs=0, max_join_rows=10**17)
+    )
     assert answer.status == "failed"
     assert "0.3" in answer.message
 
