@@ -61,7 +61,7 @@ def only_known_nodes(tree: exp.Expr, context: Context) -> tuple[exp.Expr, str]:
             raise InvalidSQLError(f"{word} is not allowed in a read.", rule="only_known_nodes", fatal=name in WORDS)
         if isinstance(node, exp.Column) and not isinstance(node.this, (exp.Identifier, exp.Star)):
             raise InvalidSQLError(f"{node.sql()} is no column.", rule="only_known_nodes")
-        if isinstance(node, exp.Subquery) and not isinstance(node.this, ROWS):
+        if isinstance(node, exp.Subquery) and type(node.this).__name__ in NODES and not isinstance(node.this, ROWS):
             raise InvalidSQLError(f"{node.sql()} is no query.", rule="only_known_nodes")
     return tree, f"{count} nodes, all of kinds that only read"
 
