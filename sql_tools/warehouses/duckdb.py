@@ -36,12 +36,12 @@ class DuckDBWarehouse:
     dialect = "duckdb"
     remote = False
 
-    def __init__(self, processes: Processes, *, name: str, default_schema: str, max_bytes: int) -> None:
+    def __init__(self, processes: Processes, *, name: str, default_schema: str, settings: Settings) -> None:
         self.name = name
         self.default_schema = default_schema
         self.notes: tuple[str, ...] = ()
         self._processes = processes
-        self._max_bytes = max_bytes
+        self._settings = settings
         self._tables: tuple[Table, ...] | None = None
         self._lock = threading.Lock()
 
@@ -50,7 +50,9 @@ class DuckDBWarehouse:
         with self._lock:
             if self._tables is None:
                 with _our_errors():
-                    tables, notes = duckdb_catalog.read_tables(_cursor(self._processes), self.default_schema)
+                    tables, notes = duckdb_catalog.read_tables(
+                        _cursor(self._processes), self.default_schema, system=self._settings.allow_system_tables
+                    )
                 self._tables, self.notes = tables, notes + flagged(tables)
             return self._tables
 
@@ -64,7 +66,7 @@ class DuckDBWarehouse:
         started = time.perf_counter()
         with _our_errors():
             columns, pickled = self._processes.call(
-                "select", sql, max_rows + 1, self._max_bytes, timeout_seconds=timeout_seconds
+                "select", sql, max_rows + 1, self._settings.max_result_mb * 10**6, timeout_seconds=timeout_seconds
             )
         rows = loads(pickled)
         return QueryResult(
@@ -101,7 +103,7 @@ def connect(target: Path, settings: Settings, *, name: str = "") -> DuckDBWareho
         processes.close()
         raise WarehouseError(f"{name} holds no tables.", "Give a database with at least one table.")
     processes.schema = quote(schema)
-    return DuckDBWarehouse(processes, name=name, default_schema=schema, max_bytes=settings.max_result_mb * 10**6)
+    return DuckDBWarehouse(processes, name=name, default_schema=schema, settings=settings)
 
 
 def _cursor(processes: Processes) -> duckdb.DuckDBPyConnection:

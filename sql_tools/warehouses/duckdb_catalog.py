@@ -35,8 +35,10 @@ def default_schema(cursor: Cursor) -> str | None:
     return rows[0][0] if rows else None
 
 
-def read_tables(cursor: Cursor, schema: str) -> tuple[tuple[Table, ...], tuple[str, ...]]:
+def read_tables(cursor: Cursor, schema: str, *, system: bool = False) -> tuple[tuple[Table, ...], tuple[str, ...]]:
     """All readable tables and views by schema and name, and a note for each one left out.
+
+    With `system`, INFORMATION_SCHEMA's views come last, without their contents.
 
     Raises WarehouseError if nothing can be read.
     """
@@ -56,7 +58,22 @@ def read_tables(cursor: Cursor, schema: str) -> tuple[tuple[Table, ...], tuple[s
             "Views over files are closed for safety: copy their rows into tables, or open the folder of files itself.",
         )
     tables = infer_foreign_keys(cursor, tables, deadline=deadline)
+    tables += _system_views(cursor) if system else []
     return tuple(tables), tuple(notes)
+
+
+def _system_views(cursor: Cursor) -> list[Table]:
+    rows = cursor.execute(
+        "SELECT table_name, column_name, data_type FROM duckdb_columns() WHERE database_name = 'system' "
+        "AND schema_name = 'information_schema' ORDER BY table_name, column_index"
+    ).fetchall()
+    columns = defaultdict(list)
+    for view, name, data_type in rows:
+        columns[view].append(Column(name=name, type=data_type))
+    return [
+        Table(schema_name="information_schema", name=view, columns=tuple(found), in_default_schema=False)
+        for view, found in columns.items()
+    ]
 
 
 def _declared_tables(cursor: Cursor, schema: str) -> Iterator[Table]:

@@ -2,8 +2,10 @@ import time
 
 import pytest
 
+from sql_tools.copilot import check
 from sql_tools.errors import WarehouseError
 from sql_tools.models import ForeignKey
+from sql_tools.warehouses.duckdb import connect
 from sql_tools.warehouses.duckdb_contents import MAX_VALUES
 
 ODD_NAMES = ("order", "two words", 'with "quotes"', "semi;colon", "日本", "Größe", "SELECT", "it's")
@@ -166,3 +168,14 @@ def test_two_thousand_columns_are_read_in_seconds(duckdb_file, opened):
 def test_tables_are_read_once(duckdb_file, opened):
     warehouse = opened(duckdb_file("CREATE TABLE t (a INT)"))
     assert warehouse.tables() is warehouse.tables()
+
+
+def test_the_engines_own_views_are_there_only_if_a_setting_says_so(duckdb_file, opened, settings):
+    path = duckdb_file("CREATE TABLE t AS SELECT 1 AS a")
+    assert [table.name for table in opened(path).tables()] == ["t"]
+    open_to_all = settings.model_copy(update={"allow_system_tables": True})
+    warehouse = connect(path, open_to_all)
+    report = check("SELECT table_name FROM information_schema.tables", warehouse, open_to_all)
+    warehouse.close()
+    assert report.allowed
+    assert not check("SELECT table_name FROM information_schema.tables", opened(path), settings).allowed
