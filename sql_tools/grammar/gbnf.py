@@ -12,6 +12,7 @@ from sql_tools.grammar.scope import DERIVED, WITH
 RULE = re.compile(r"^([a-z_0-9]+)(?:::_)? *:((?:.*\n(?!\S))*.*)$", re.M)
 TERMINAL = re.compile(r"^([A-Z][A-Z0-9_]*): /((?:\\.|[^/\\])*)/", re.M)
 FREE = re.compile(rf"^.*(?:%if .*bit_set\((?:{DERIVED}|{WITH})\)|P_WITH with).*$\n?", re.M)
+BEYOND_ASCII = r"\u00C0-\uFFFF"  # written differently by each reader of GBNF
 CONDITION = re.compile(r" %if .*$", re.M)
 PARAMETER = re.compile(r"::(?:\w+\([^)]*\)|\w+)")
 
@@ -51,7 +52,7 @@ def _regex(regex: str) -> str:
             any_case.pop()
             out.append(")")
         elif token in ("|", "?", "*", "+") or token[0] in "[{":
-            out.append(token)
+            out.append(token.replace(BEYOND_ASCII, ""))
         else:
             out.append(_character(token, any_case=any_case[-1]))
     return re.sub(r" ([?*+{])", r"\1", " ".join(out))

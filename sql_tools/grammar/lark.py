@@ -5,7 +5,9 @@ terminal `T3` (its name, with or without its schema), its columns one terminal `
 case, as people and models do; quoted ones as stored, in any case too in DuckDB, which ignores it even then.
 
 A name of the writer's own (alias, CTE) is any identifier: no grammar can say that what ORDER BY names was named before.
-It is bounded in length, never an SQL keyword, and cannot stand before a dot as a real table does.
+It is bounded in length, never an SQL keyword, and cannot stand before a dot as a real table does. It may hold letters beyond
+ASCII, not only because people use them: each token that leaves a name with such a letter costs the engine a look ahead, and
+it gives up after 50,000 steps a token, whereupon servers write unconstrained text (`tests/bench/grammar_speed.py`).
 """
 
 import hashlib
@@ -16,7 +18,7 @@ from importlib.resources import files
 
 from sql_tools.errors import CopilotError
 from sql_tools.grammar.scope import PLACES, table_bit
-from sql_tools.grammar.words import MUST, keywords, terminals
+from sql_tools.grammar.words import GAP, MUST, keywords, terminals
 from sql_tools.identifiers import EXTRA_RESERVED, needs_quotes
 from sql_tools.models import Table
 
@@ -63,8 +65,8 @@ def _written(tables: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...], dialec
     regexes = keywords(rules) | terminals(dialect)
     for index, (path, columns) in enumerate(tables):
         for kind, name in zip(("T", "IN_SCHEMA", "IN_DATABASE"), (*reversed(path), UNNAMED), strict=False):
-            regexes[f"{kind}{index}"] = name_regex(name, dialect)
-        regexes[f"C{index}"] = any_of(name_regex(column, dialect) for column in columns)
+            regexes[f"{kind}{index}"] = GAP + name_regex(name, dialect)
+        regexes[f"C{index}"] = f"{GAP}(?:{any_of(name_regex(column, dialect) for column in columns)})"
     used = {name for name in re.findall(r"\b[A-Z][A-Z0-9_]*\b", rules)}
     lines = [f"{name}: {slashed(regex)}" for name, regex in regexes.items() if name in used]
     return HEAD + rules + "\n".join([*lines, *_own_names([path[-1] for path, _ in tables], dialect)]) + "\n"
@@ -83,7 +85,7 @@ def _rules(tables: int, dialect: str) -> str:
             rules += [(_fill(head, i), [_fill(a, i) for a in alternatives]) for i in indices]
         else:
             rules.append((head, list(_expanded(alternatives, tables, guesses))))
-    names = ["_none", "_real", "_derived", "_first", *(f"_{i}" for i in guesses)]
+    names = ["_any", *(f"_{i}" for i in guesses)]
     copies = [re.sub("[~^]", n, f"{h} {JOIN.join(a)}") for h, a in rules for n in _copies(h, names)]
     return _kept_apart("\n".join(_reached([_placed(rule, tables) for rule in copies])) + "\n")
 
@@ -123,7 +125,7 @@ def _fill(text: str, index: int) -> str:
 
 def _placed(rules: str, tables: int) -> str:
     """The rules with what `$X` stands for; where one table is not guessed, one table is a case of several."""
-    places = PLACES | {"FROM_REAL": "real_more" if tables <= SINGLE_TABLES else "real"}
+    places = PLACES | {"FROM_REAL": "real_more" if tables <= SINGLE_TABLES else "any"}
     return re.sub(r"\$([A-Z_]+)", lambda m: places[m[1]], MARK.sub("", rules))
 
 
@@ -167,8 +169,8 @@ def _own_names(tables: list[str], dialect: str) -> list[str]:
     """The terminals of names the writer makes up: any (OUT_NAME), and any that no table has (NAME)."""
     reserved = f"(?i:{'|'.join(sorted(EXTRA_RESERVED))})"
     taken = any_of(name_regex(name, dialect) for name in tables)
-    bare, quoted = "[A-Za-z_][A-Za-z0-9_]{0,60}", r"\"[^\"\x00-\x1f\x7f]{1,60}\""
-    names = {"OUT_NAME": ("", reserved), "NAME": ("", f"{reserved}|{taken}")}
+    bare, quoted = r"[A-Za-z_\u00C0-\uFFFF][A-Za-z0-9_\u00C0-\uFFFF]{0,60}", r"\"[^\"\x00-\x1f\x7f]{1,60}\""
+    names = {"OUT_NAME": (GAP, reserved), "NAME": (GAP, f"{reserved}|{taken}")}
     names |= {f"BARE_{name}": (MUST, barred) for name, (_, barred) in names.items()}
     return [
         "NIL: /a/ & /b/",
