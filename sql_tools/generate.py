@@ -17,7 +17,7 @@ WRITE = re.compile(
     r"\s*(?:delete|insert|update|drop|alter|create|truncate|merge|copy|grant|revoke|call|execute|replace)\b",
     re.IGNORECASE,
 )
-START = re.compile(r"\b(?:select|with|from)\b", re.IGNORECASE)
+START = re.compile(r"(?:\(\s*)*\b(?:select|with|from)\b", re.IGNORECASE)
 
 
 def generate(

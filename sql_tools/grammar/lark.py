@@ -30,7 +30,6 @@ SINGLE_TABLES = (
 MARK = re.compile(r" #(duckdb|snowflake)$", re.M)
 LONE = re.compile(r"(:|\|) (\w+(?:::(?!_)\S+(?: %if .*)?|(?:::_)? %if .*))$", re.M)
 JOIN = "\n  | "
-UNNAMED = "\x01"  # the database of a table that is in none: nobody writes that
 ORDINARY = re.compile(r"[A-Za-z0-9_ -]")
 
 
@@ -64,9 +63,11 @@ def _written(tables: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...], dialec
     rules = _rules(len(tables), dialect)
     regexes = keywords(rules) | terminals(dialect)
     for index, (path, columns) in enumerate(tables):
-        for kind, name in zip(("T", "IN_SCHEMA", "IN_DATABASE"), (*reversed(path), UNNAMED), strict=False):
+        for kind, name in zip(("T", "IN_SCHEMA", "IN_DATABASE"), reversed(path), strict=False):
             regexes[f"{kind}{index}"] = GAP + name_regex(name, dialect)
         regexes[f"C{index}"] = f"{GAP}(?:{any_of(name_regex(column, dialect) for column in columns)})"
+    for index in (i for i, (path, _) in enumerate(tables) if len(path) < 3):
+        rules = re.sub(rf"\n  \| IN_DATABASE{index} .*", "", rules)
     used = {name for name in re.findall(r"\b[A-Z][A-Z0-9_]*\b", rules)}
     lines = [f"{name}: {slashed(regex)}" for name, regex in regexes.items() if name in used]
     return HEAD + rules + "\n".join([*lines, *_own_names([path[-1] for path, _ in tables], dialect)]) + "\n"
@@ -85,7 +86,7 @@ def _rules(tables: int, dialect: str) -> str:
             rules += [(_fill(head, i), [_fill(a, i) for a in alternatives]) for i in indices]
         else:
             rules.append((head, list(_expanded(alternatives, tables, guesses))))
-    names = ["_any", *(f"_{i}" for i in guesses)]
+    names = ["_none", "_any", *(f"_{i}" for i in guesses)]
     copies = [re.sub("[~^]", n, f"{h} {JOIN.join(a)}") for h, a in rules for n in _copies(h, names)]
     return _kept_apart("\n".join(_reached([_placed(rule, tables) for rule in copies])) + "\n")
 
@@ -135,7 +136,7 @@ def _kept_apart(rules: str) -> str:
     It puts a rule's only symbol, and the body of a rule that has but one, in place of its name (`expand_shortcuts`), and
     drops the parameter or panics. So a change never stands alone, and what it leads to has two alternatives.
     """
-    changed = set(re.findall(r"\b(\w+)::(?!_)", rules))
+    changed = set(re.findall(r"\b(\w+)::(?!_)", rules)) | set(re.findall(r"^(\w+)::_ :.*::(?!_)", rules, re.M))
     rules = re.sub(
         r"^((\w+)::_ : .*)\n(?=\w|\Z)", lambda m: f"{m[1]}\n{'  | NIL' * (m[2] in changed)}\n", rules, flags=re.M
     )

@@ -12,32 +12,42 @@ GAP, MUST = SPACE + "{0,60}", SPACE + "{1,60}"
 WORD = re.compile(r"\b([PISK])_([A-Z_]+)\b")
 
 COMMON: dict[str, str] = {
-    "FUNCTION": """abs acos asin atan atan2 ceil coalesce concat concat_ws contains cos day dayname dayofweek dayofyear
-        degrees exp floor greatest hour last_day least left length ln log lower lpad ltrim minute mod month
-        monthname nullif pow power quarter radians regexp_replace replace reverse right round rpad rtrim
-        second sign sin split_part sqrt substr substring tan translate trim upper week year""",
-    "AGGREGATE": """any_value approx_count_distinct array_agg avg corr count covar_pop covar_samp listagg max max_by
-        median min min_by mode percentile_cont percentile_disc regr_intercept regr_slope stddev stddev_pop
-        stddev_samp sum var_pop var_samp variance""",
-    "WINDOW": """cume_dist dense_rank first_value lag last_value lead ntile percent_rank rank row_number""",
+    "FUNCTION1": """abs acos asin atan ceil cos day dayname dayofweek dayofyear degrees exp floor hour last_day length
+        ln lower minute month monthname quarter radians reverse second sign sin sqrt tan trim upper week
+        year""",
+    "FUNCTION2": """atan2 contains left mod nullif pow power right""",
+    "FUNCTION3": """lpad replace rpad regexp_replace split_part translate""",
+    "FUNCTION": """coalesce concat concat_ws greatest least log ltrim round rtrim substr substring""",
+    "AGGREGATE": """any_value approx_count_distinct avg count max median min mode stddev stddev_pop stddev_samp sum
+        var_pop var_samp variance""",
+    "AGGREGATE2": """corr covar_pop covar_samp max_by min_by regr_intercept regr_slope""",
+    "LISTING": """array_agg listagg""",
+    "PERCENTILE": "percentile_cont percentile_disc",
+    "RANK": "cume_dist dense_rank percent_rank rank row_number",
+    "WINDOW1": "first_value last_value ntile",
+    "WINDOW": "lag lead",
 }
 DUCKDB: dict[str, str] = {
-    "FUNCTION": """array_length ascii cbrt chr date date_diff date_part date_trunc datediff datepart dayofmonth
-        ends_with epoch if ifnull instr isnan isodow len list_contains make_date prefix regexp_extract
-        regexp_matches repeat starts_with strftime string_split strip_accents strpos strptime suffix trunc
-        typeof unicode weekofyear""",
-    "AGGREGATE": """arg_max arg_min bool_and bool_or count_if first group_concat last list product quantile_cont
-        quantile_disc string_agg""",
+    "FUNCTION1": """array_length ascii cbrt chr dayofmonth epoch isnan isodow len strip_accents trunc typeof unicode
+        weekofyear""",
+    "FUNCTION2": """date_part date_trunc datepart ends_with ifnull instr list_contains prefix regexp_matches repeat
+        starts_with strftime string_split strpos strptime suffix""",
+    "FUNCTION3": """date_diff datediff if make_date""",
+    "FUNCTION": """date regexp_extract""",
+    "AGGREGATE": """bool_and bool_or count_if product""",
+    "AGGREGATE2": """arg_max arg_min quantile_cont quantile_disc""",
+    "LISTING": """first group_concat last list string_agg""",
 }
 SNOWFLAKE: dict[str, str] = {
-    "FUNCTION": """add_months array_cat array_construct array_contains array_size array_to_string ascii cbrt charindex
-        chr convert_timezone date date_from_parts date_part date_trunc dateadd datediff dayofmonth
-        dayofweekiso decode div0 div0null endswith iff ifnull initcap months_between nullifzero nvl nvl2
-        parse_json position regexp_count regexp_instr regexp_like regexp_substr repeat split square
-        startswith time to_boolean to_char to_date to_decimal to_double to_number to_timestamp
-        to_timestamp_ltz to_timestamp_ntz to_timestamp_tz to_varchar to_variant trunc try_parse_json
-        try_to_date try_to_decimal try_to_double try_to_number try_to_timestamp try_to_timestamp_ntz typeof
-        weekiso weekofyear yearofweek zeroifnull""",
+    "FUNCTION1": """array_size ascii cbrt chr dayofmonth dayofweekiso initcap nullifzero parse_json square to_boolean
+        to_double to_variant trunc try_parse_json try_to_double typeof weekiso weekofyear yearofweek
+        zeroifnull""",
+    "FUNCTION2": """add_months array_cat array_contains array_to_string charindex date_part date_trunc div0 div0null
+        endswith ifnull months_between nvl regexp_count repeat split startswith""",
+    "FUNCTION3": """convert_timezone date_from_parts dateadd datediff iff nvl2""",
+    "FUNCTION": """array_construct date decode position regexp_instr regexp_like regexp_substr time to_char to_date
+        to_decimal to_number to_timestamp to_timestamp_ltz to_timestamp_ntz to_timestamp_tz to_varchar
+        try_to_date try_to_decimal try_to_number try_to_timestamp try_to_timestamp_ntz""",
     "FPART": """date_part date_trunc dateadd datediff timestampadd timestampdiff""",
     "AGGREGATE": """booland_agg boolor_agg count_if""",
 }
@@ -47,11 +57,13 @@ TYPES = {
         text varchar string number_ variant array object""",
 }
 PARTS = "year quarter month week day dow doy hour minute second epoch isodow isoyear decade century dayofweek dayofyear"
-FUNCTION_CLASSES = ("FUNCTION", "FPART", "AGGREGATE", "WINDOW")
+FUNCTION_CLASSES = (
+    *"FUNCTION1 FUNCTION2 FUNCTION3 FUNCTION FPART AGGREGATE AGGREGATE2 LISTING PERCENTILE RANK WINDOW1 WINDOW".split(),
+)
 
 
 def functions(dialect: str) -> dict[str, tuple[str, ...]]:
-    """Names by class: `FPART` takes a part of a date first, `WINDOW` needs OVER."""
+    """Names by class: `FUNCTION3` takes three arguments, `FUNCTION` any number, `FPART` a part of a date first, `RANK` needs OVER."""
     own = DUCKDB if dialect == "duckdb" else SNOWFLAKE
     listed = {kind: f"{COMMON.get(kind, '')} {own.get(kind, '')}".split() for kind in FUNCTION_CLASSES}
     return {kind: tuple(sorted(n for n in names if not n.endswith("_"))) for kind, names in listed.items() if names}
@@ -92,13 +104,14 @@ def _types(dialect: str) -> dict[str, str]:
     }
 
 
+_UNIT = "(?i:year|quarter|month|week|day|hour|minute|second)"
 _PART = f"(?i:{'|'.join(PARTS.split())})"
 _KEY, _INDEX = r"(?:[A-Za-z_][A-Za-z0-9_]{0,40}|\"[^\"\x00-\x1f]{1,40}\")", r"\[[0-9]{1,4}\]"
 STRINGS = {
     "duckdb": r"'(?:[^'\x00-\x1f\x7f]|''){0,120}'",
     "snowflake": r"'(?:[^'\\\x00-\x1f\x7f]|''|\\[^\x00-\x1f\x7f]){0,120}'",
 }
-NUMBER = r"[0-9]{1,25}(?:\.[0-9]{1,20})?|\.[0-9]{1,20}"
+NUMBER = r"[0-9]{1,25}(?:\.[0-9]{1,20})?"
 CONSTANT = "(?i:true|false|null|current_date|current_timestamp)"
 LITERALS: dict[str, str] = {
     "END": f"{GAP};{SPACE}{{0,4}}",
@@ -130,15 +143,15 @@ LITERALS: dict[str, str] = {
     "DATE_WORD": f"{GAP}(?i:date|timestamp)",
     "DATE_STRING": f"{MUST}'[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}(?:[ T][0-9:.]{{5,12}})?'",
     "INTERVAL_WORD": f"{GAP}(?i:interval)",
-    "SPAN": f"{MUST}(?:'-?[0-9]{{1,5}} {_PART}s?'|'-?[0-9]{{1,5}}'{MUST}{_PART}|[0-9]{{1,5}}{MUST}{_PART})",
-    "DATEPART": f"{GAP}'?{_PART}'?",
-    "EXTRACT": f"{GAP}(?i:extract)\\({GAP}'?{_PART}'?{MUST}(?i:from){SPACE}",
+    "SPAN": f"{MUST}(?:'-?[0-9]{{1,5}} {_UNIT}s?'|(?:'-?[0-9]{{1,5}}'|[0-9]{{1,5}}){MUST}{_UNIT})",
+    "DATEPART": f"{GAP}(?:'{_PART}'|{_PART})",
+    "EXTRACT": f"{GAP}(?i:extract)\\({GAP}(?:'{_PART}'|{_PART}){MUST}(?i:from){SPACE}",
     "CAST": f"{GAP}(?i:cast|try_cast)\\(",
     "COUNT": f"{GAP}(?i:count)",
     "WITHIN": f"{MUST}(?i:within){MUST}(?i:group){GAP}\\(",
     "FILTER": f"{GAP}(?i:filter){GAP}\\({GAP}(?i:where){SPACE}",
     "OVER": f"{GAP}(?i:over){GAP}\\(",
-    "F0": f"{GAP}(?i:now|current_date|current_timestamp)",
+    "F0": f"{GAP}(?i:now)",
     "FRAME_UNIT": f"{MUST}(?i:rows|range){MUST}(?i:between){SPACE}",
     "BOUND": f"{GAP}(?i:current{MUST}row|(?:unbounded|[0-9]{{1,4}}){MUST}(?:preceding|following))",
     "FLATTEN": f"{GAP}(?i:lateral{MUST}flatten|table{GAP}\\({GAP}flatten){GAP}\\((?:{GAP}(?i:input){GAP}=>)?",

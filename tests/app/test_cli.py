@@ -21,7 +21,7 @@ from sql_tools.models import Answer
 CONTRACT = set(
     "version status question sql dialect columns rows row_count truncated checks message attempts model timings proof rewritten".split()
 )
-COMMANDS = "ask check replay schema eval serve chat doctor demo".split()
+COMMANDS = "ask check replay schema grammar eval serve chat doctor demo".split()
 WEIRD = b"\xff\xfe\x80 junk \x1b[31m"
 
 

@@ -39,3 +39,8 @@ def test_a_provider_that_fails_is_a_model_error() -> None:
 @pytest.mark.parametrize("text", ["DELETE FROM users", "  update users set a = 1", "INSERT INTO t SELECT 1"])
 def test_a_write_is_not_cut_into_a_read(text: str) -> None:
     assert sql_in(text) == text.strip()
+
+
+@pytest.mark.parametrize("reply", ["(SELECT 1) UNION (SELECT 2)", "Sure: ((SELECT 1) UNION (SELECT 2))"])
+def test_parentheses_before_the_first_select_belong_to_it(reply: str) -> None:
+    assert sql_in(reply) == reply.removeprefix("Sure: ")

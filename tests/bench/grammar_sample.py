@@ -1,0 +1,439 @@
+"""What does a schema's grammar let through? `python tests/bench/grammar_sample.py FOLDER [COUNT] [SEED]`.
+
+FOLDER holds `.sqlite` files; the first five are taken. COUNT strings are sampled from their grammars by walking the rules,
+those used least first, to use each production 20 times at least. Each is matched by llguidance, parsed by sqlglot, its names are
+looked up, and DuckDB explains it on empty tables of the schema. Prints a JSON object of counts and of refusals by class.
+
+The writer's own names (aliases, CTEs) are drawn from those that are there, where one is: no grammar can say that a name was
+given before. Where none is, and where a column's table is not in FROM, the name counts as unresolved.
+"""
+
+import json
+import random
+import re
+import sys
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from re import _parser  # type: ignore[attr-defined]
+from typing import Any
+
+import duckdb
+import sqlglot
+from grammar_golds import sqlite_tables
+from sqlglot import exp
+from sqlglot.errors import SqlglotError
+
+from sql_tools.generate import sql_in
+from sql_tools.grammar import accepts, lark_grammar
+from sql_tools.models import Table
+
+SCHEMAS = 5
+AT_LEAST = 20
+RULE = re.compile(r"^([a-z_0-9]+)(?:::_)? *:((?:.*\n(?!\S))*.*)$", re.M)
+TERMINAL = re.compile(r"^([A-Z][A-Z0-9_]*): /((?:\\.|[^/\\])*)/", re.M)
+TOKEN = re.compile(r"\(|\)|\{\d+,\d+\}|\?|\||\"\"|[A-Za-z_0-9]+(?:::(?:\w+\([^)]*\)|\w+))?")
+ALL = (1 << 64) - 1
+MADE_UP = re.compile(r"n[0-9]+\Z", re.I)
+Node = tuple[str, list["Node"]] | tuple[str, str]
+
+
+class InfeasibleError(Exception):
+    """No alternative of a rule holds."""
+
+
+class Sampler:
+    """Strings of one grammar. `used` counts how often each alternative was taken."""
+
+    def __init__(self, lark: str, rng: random.Random) -> None:
+        first = TERMINAL.search(lark)
+        assert first
+        self.rng, self.used, self.budget, self.dead_ends = rng, Counter[tuple[str, int]](), 0, Counter[str]()
+        self.terminals = {m[1]: m[2] for m in TERMINAL.finditer(lark)}
+        self.sources = {m[1]: re.split(r"\s+\|\s+", m[2]) for m in RULE.finditer(lark[: first.start()])}
+        self.rules = {
+            m[1]: [_alternative(a) for a in re.split(r"\s+\|\s+", m[2])] for m in RULE.finditer(lark[: first.start()])
+        }
+        self.depths = self._least_depths()
+
+    def alternatives(self) -> list[tuple[str, int]]:
+        """All that can be used: not those that hold a NIL alone."""
+        return [
+            (n, i) for n, alts in self.rules.items() for i, (items, _) in enumerate(alts) if items != [("NIL", "", "")]
+        ]
+
+    def sample(self, size: int) -> list[tuple[str, str]]:
+        """One string as (terminal, text), the rules chosen at random, the least used first; `size` is when to come to an end."""
+        self.budget = size
+        out: list[tuple[str, str]] = []
+        self._rule("start", 0, out)
+        return out
+
+    def _rule(self, name: str, parameter: int, out: list[tuple[str, str]]) -> None:
+        options = [
+            i
+            for i, (items, condition) in enumerate(self.rules[name])
+            if items != [("NIL", "", "")] and holds(condition, parameter)
+        ]
+        self.budget -= 1
+        if self.budget < 0:
+            options = sorted(options, key=lambda i: self.depths[name, i])
+        else:
+            options = sorted(options, key=lambda i: (self.used[name, i] * self.rng.random(), self.rng.random()))
+        for chosen in options:
+            written = len(out)
+            try:
+                self._items(self.rules[name][chosen][0], parameter, out)
+            except InfeasibleError:
+                self.dead_ends[name] += len(out) > written
+                del out[written:]
+            else:
+                self.used[name, chosen] += 1
+                return
+        raise InfeasibleError(name)
+
+    def _items(self, items: list[tuple[object, str, str]], parameter: int, out: list[tuple[str, str]]) -> None:
+        for what, change, repeat in items:
+            for _ in range(self._times(what, repeat)):
+                if isinstance(what, list):
+                    self._items(what, parameter, out)
+                elif str(what) in self.rules:
+                    self._rule(str(what), changed(change, parameter), out)
+                elif what:
+                    out.append((str(what), ""))
+
+    def _times(self, what: object, repeat: str) -> int:
+        if not repeat:
+            return 1
+        low, high = (0, 1) if repeat == "?" else (int(part) for part in repeat.strip("{}").split(","))
+        if what == "NIL" or self.budget < 0:
+            return 0 if what == "NIL" else low
+        return (
+            low + int(self.rng.random() < 0.35) * self.rng.randint(0, min(high - low, 2))
+            if high > 1
+            else int(self.rng.random() < 0.35)
+        )
+
+    def _least_depths(self) -> dict[tuple[str, int], float]:
+        depths = {key: float("inf") for key in ((n, i) for n, alts in self.rules.items() for i in range(len(alts)))}
+        for _ in range(60):
+            for name, i in depths:
+                depths[name, i] = 1 + self._depth(self.rules[name][i][0], depths)
+        return depths
+
+    def _depth(self, items: list[tuple[object, str, str]], depths: dict[tuple[str, int], float]) -> float:
+        worst = 0.0
+        for what, _, repeat in items:
+            if repeat == "?" or repeat.startswith("{0"):
+                continue
+            if isinstance(what, list):
+                worst = max(worst, self._depth(what, depths))
+            elif what in self.rules:
+                worst = max(worst, min(depths[str(what), i] for i in range(len(self.rules[str(what)]))))
+            elif what == "NIL":
+                worst = float("inf")
+        return worst
+
+
+def _alternative(text: str) -> tuple[list[tuple[object, str, str]], str]:
+    body, _, condition = text.strip().partition("%if ")
+    tokens = TOKEN.findall(body)
+    return _sequence(tokens), condition.strip()
+
+
+def _sequence(tokens: list[str]) -> list[tuple[object, str, str]]:
+    items: list[tuple[object, str, str]] = []
+    while tokens and tokens[0] != ")":
+        token = tokens.pop(0)
+        if token == "(":
+            what: object = _sequence(tokens)
+            tokens.pop(0)
+            change = ""
+        else:
+            name, _, change = token.partition("::")
+            what = "" if name == '""' else name
+        repeat = tokens.pop(0) if tokens and (tokens[0] == "?" or tokens[0].startswith("{")) else ""
+        items.append((what, change, repeat))
+    return items
+
+
+def changed(change: str, parameter: int) -> int:
+    """The parameter a rule is called with."""
+    if change in ("", "_"):
+        return parameter
+    if "(" not in change:
+        return int(change, 0)
+    name, argument = change.rstrip(")").split("(")
+    if name == "incr":
+        low, high = (int(part) for part in argument.strip("[]").split(":"))
+        full = (1 << (high - low)) - 1
+        return parameter if (parameter >> low) & full == full else parameter + (1 << low)
+    value = int(argument, 0)
+    changes: dict[str, Callable[[], int]] = {
+        "set_bit": lambda: parameter | 1 << value,
+        "clear_bit": lambda: parameter & ~(1 << value),
+        "bit_or": lambda: parameter | value,
+        "bit_and": lambda: parameter & value,
+    }
+    return changes[name]() & ALL
+
+
+def holds(condition: str, parameter: int) -> bool:
+    """Is an alternative's condition true?"""
+    if not condition:
+        return True
+    name, argument = re.fullmatch(r"(\w+)\((.*)\)", condition).groups()  # type: ignore[union-attr]
+    if name in ("and", "or"):
+        left, right = _two(argument)
+        return (
+            (holds(left, parameter) and holds(right, parameter))
+            if name == "and"
+            else (holds(left, parameter) or holds(right, parameter))
+        )
+    if name == "lt":
+        field, bound = argument.split(", ")
+        low, high = (int(part) for part in field.strip("[]").split(":"))
+        return (parameter >> low) & ((1 << (high - low)) - 1) < int(bound)
+    return bool(parameter >> int(argument) & 1) is (name == "bit_set")
+
+
+def _two(text: str) -> tuple[str, str]:
+    depth = 0
+    for at, char in enumerate(text):
+        depth += (char == "(") - (char == ")")
+        if char == "," and depth == 0:
+            return text[:at], text[at + 1 :].strip()
+    raise ValueError(text)
+
+
+def texts(sampler: Sampler, size: int) -> str:
+    """One string of the grammar; made-up names are n1, n2, ..."""
+    out, count = "", 0
+    for terminal, _ in sampler.sample(size):
+        if terminal in ("NAME", "OUT_NAME", "BARE_NAME", "BARE_OUT_NAME"):
+            count += 1
+            spaced = terminal.startswith("BARE") or out[-1:].isalnum()
+            out += f"{' ' if spaced else ''}n{count}"
+            continue
+        text = _from_regex(_parser.parse(sampler.terminals[terminal]), sampler.rng)
+        out += f" {text}" if out[-1:].isalnum() and text[:1].isalnum() else text
+    return out
+
+
+def _from_regex(parsed: Any, rng: random.Random) -> str:
+    out = ""
+    for kind, value in parsed:
+        name = str(kind)
+        if name == "LITERAL":
+            out += chr(value)
+        elif name in ("NOT_LITERAL", "ANY"):
+            out += "x"
+        elif name == "IN":
+            out += _from_class(value, rng)
+        elif name == "BRANCH":
+            out += _from_regex(rng.choice(value[1]), rng)
+        elif name == "SUBPATTERN":
+            out += _from_regex(value[3], rng)
+        elif name == "MAX_REPEAT":
+            low, high, what = value
+            out += "".join(
+                _from_regex(what, rng) for _ in range(min(high, low + rng.choice((0, 0, 1, 3 if high > 9 else 0))))
+            )
+        else:
+            raise ValueError(name)
+    return out
+
+
+def _from_class(items: Any, rng: random.Random) -> str:
+    if str(items[0][0]) == "NEGATE":
+        return rng.choice("abc XYZ09%_")
+    first = items[0]
+    return chr(first[1]) if str(first[0]) == "LITERAL" else chr(rng.randint(first[1][0], first[1][1]))
+
+
+Sources = dict[str, tuple[str, ...]]
+
+
+class Names:
+    """Gives the made-up names of one statement a meaning, where there is one. `unresolved` counts those without, by kind."""
+
+    def __init__(self, tables: tuple[Table, ...], rng: random.Random) -> None:
+        self.tables = {t.name.lower(): tuple(c.name.lower() for c in t.columns) for t in tables}
+        self.rng, self.unresolved = rng, Counter[str]()
+
+    def resolve(self, tree: exp.Expr, outer: Sources, ctes: Sources) -> tuple[str, ...]:
+        """The output columns of a query, whose names are bound on the way."""
+        known = dict(ctes)
+        for cte in tree.args["with_"].expressions if tree.args.get("with_") else []:
+            columns = self.resolve(cte.this, {}, known)
+            known[cte.alias.lower()] = tuple(c.name.lower() for c in cte.args["alias"].columns) or columns
+        if isinstance(tree, exp.SetOperation):
+            left = self.resolve(tree.left, outer, known)
+            self.resolve(tree.right, outer, known)
+            return left
+        if isinstance(tree, exp.Subquery):
+            return self.resolve(tree.this, outer, known)
+        return self._select(tree, outer, known)
+
+    def _select(self, select: exp.Expr, outer: Sources, ctes: Sources) -> tuple[str, ...]:
+        own: Sources = {}
+        joins = [join.this for join in select.args.get("joins") or []]
+        for source in [select.args["from_"].this, *joins] if select.args.get("from_") else []:
+            own[source.alias_or_name.lower() or f"_{len(own)}"] = self._source(source, outer | own, ctes)
+        given = tuple(e.alias.lower() for e in select.expressions if e.args.get("alias"))
+        for node in list(
+            select.walk(prune=lambda n: n is not select and isinstance(n, (exp.Select, exp.SetOperation, exp.Table)))
+        ):
+            if isinstance(node, (exp.Select, exp.SetOperation)) and node is not select and not _in_from(node, select):
+                self.resolve(node, outer | own, ctes)
+            elif isinstance(node, exp.Column) and not node.find_ancestor(exp.From):
+                self._column(node, own, outer, given if _after_where(node, select) else ())
+        stars = [c for columns in own.values() for c in columns]
+        named = [(e.alias_or_name.lower(),) if not e.is_star else stars for e in select.expressions]
+        return tuple(name for names in named for name in names if name)
+
+    def _source(self, source: exp.Expr, outer: Sources, ctes: Sources) -> tuple[str, ...]:
+        if isinstance(source, exp.Subquery):
+            return self.resolve(source.this, outer, ctes)
+        name = source.name.lower()
+        if name in self.tables:
+            return self.tables[name]
+        if not ctes:
+            self.unresolved["no CTE of that name"] += 1
+            return ()
+        chosen = self.rng.choice(sorted(ctes))
+        source.set("this", exp.to_identifier(chosen))
+        return ctes[chosen]
+
+    def _column(self, column: exp.Column, own: Sources, outer: Sources, given: tuple[str, ...]) -> None:
+        made_up = MADE_UP.match(column.name) is not None and column.name.lower() not in given
+        if column.is_star or isinstance(column.this, exp.Star):
+            self._qualify(column, [a for a in own])
+            return
+        if made_up:
+            options = [(a, c) for a, cs in {**outer, **own}.items() for c in cs if MADE_UP.match(c)]
+            options += [("", name) for name in given if not column.table]
+            if not options:
+                self.unresolved["no column of the writer's own"] += 1
+                return
+            alias, name = self.rng.choice(options)
+            column.set("this", exp.to_identifier(name))
+            if column.table or alias:
+                column.set("table", exp.to_identifier(alias))
+            return
+        holders = [a for a, cs in {**outer, **own}.items() if column.name.lower() in cs]
+        if not holders and column.name.lower() not in given:
+            self.unresolved["its table is not in FROM"] += 1
+        elif holders:
+            self._qualify(column, [a for a in holders if a in own] or holders)
+
+    def _qualify(self, column: exp.Column, holders: list[str]) -> None:
+        if column.table.lower() in holders or not holders:
+            if column.table and not holders:
+                self.unresolved["no table before the dot"] += 1
+            return
+        column.set("table", exp.to_identifier(self.rng.choice(holders)))
+
+
+def _in_from(node: exp.Expr, select: exp.Expr) -> bool:
+    parent = node.parent
+    while parent is not None and parent is not select:
+        if isinstance(parent, exp.From) or (isinstance(parent, exp.Join) and parent.this is _child_of(node, parent)):
+            return True
+        parent = parent.parent
+    return False
+
+
+def _child_of(node: exp.Expr, ancestor: exp.Expr) -> exp.Expr:
+    while node.parent is not ancestor and node.parent is not None:
+        node = node.parent
+    return node
+
+
+def _after_where(node: exp.Expr, select: exp.Expr) -> bool:
+    child = _child_of(node, select)
+    return isinstance(child, (exp.Group, exp.Order, exp.Having, exp.Qualify))
+
+
+def explained(tables: tuple[Table, ...]) -> Callable[[str], str]:
+    """Asks DuckDB, on empty tables, what is wrong with a statement; an empty answer if nothing."""
+    connection = duckdb.connect()
+    for table in tables:
+        columns = ", ".join(f'"{c.name}" {c.type}' for c in table.columns)
+        connection.execute(f'CREATE TABLE "{table.name}" ({columns})')
+
+    def explain(sql: str) -> str:
+        try:
+            connection.execute(f"EXPLAIN {sql}")
+            return ""
+        except duckdb.Error as error:
+            return str(error).split("\n")[0]
+
+    return explain
+
+
+def _production(name: str, source: str) -> str:
+    """An alternative as the template has it: the same for each table."""
+    plain = re.sub(r" %if .*|::\S+", "", source.strip())
+    return re.sub(r"(?<=[a-zA-Z_])[0-9]+\b", "#", f"{name}: {plain}".replace("FUNCTION", "FUNCTION_"))
+
+
+def kind_of(problem: str) -> str:
+    """A refusal's class: its words without the names in it."""
+    short = re.sub(r"\"[^\"]*\"|'[^']*'|\b\w*[0-9_]\w*\b|\([^)]*\)", "_", problem)
+    return re.sub(r"\s+", " ", short)[:70]
+
+
+def measure(files: list[Path], count: int, seed: int) -> dict[str, Any]:
+    """Counts over all schemas, and what was refused, by class."""
+    totals, unresolved, refused, unmatched = Counter[str](), Counter[str](), Counter[str](), []
+    used, dead_ends = Counter[str](), Counter[str]()
+    for file in files:
+        tables, rng = sqlite_tables(file), random.Random(seed)
+        grammar = lark_grammar(tables, "duckdb")
+        sampler, explain = Sampler(grammar, rng), explained(tables)
+        for _ in range(count // len(files)):
+            sql = texts(sampler, rng.choice((15, 30, 60, 120)))
+            totals["sampled"] += 1
+            match = accepts(grammar, sql)
+            if not match.accepted:
+                unmatched.append((sql, match.stopped_at))
+                continue
+            totals["matched"] += 1
+            body = sql_in(sql)
+            try:
+                tree = sqlglot.parse_one(body, read="duckdb")
+            except SqlglotError as error:
+                refused["sqlglot: " + kind_of(str(error))] += 1
+                continue
+            totals["parsed"] += 1
+            names = Names(tables, rng)
+            names.resolve(tree, {}, {})
+            unresolved.update(names.unresolved)
+            totals["all names resolved"] += not names.unresolved
+            if not names.unresolved:
+                problem = explain(tree.sql(dialect="duckdb"))
+                totals["explained"] += not problem
+                if problem:
+                    refused[kind_of(problem)] += 1
+        dead_ends += sampler.dead_ends
+        for name, index in sampler.alternatives():
+            production = _production(name, sampler.sources[name][index])
+            used[production] += sampler.used[name, index]
+        dead_ends += sampler.dead_ends
+    rare = {production: count for production, count in used.items() if count < AT_LEAST}
+    return {
+        **totals,
+        "productions": len(used),
+        f"used less than {AT_LEAST} times": rare,
+        "unresolved": unresolved,
+        "refused": dict(refused.most_common(25)),
+        "dead ends": dead_ends,
+        "unmatched": unmatched[:5],
+    }
+
+
+if __name__ == "__main__":
+    found = sorted(Path(sys.argv[1]).glob("*.sqlite"))[:SCHEMAS]
+    options = [int(word) for word in sys.argv[2:]] + [10_000, 7][len(sys.argv) - 2 :]
+    print(json.dumps(measure(found, options[0], options[1]), indent=1))
