@@ -112,7 +112,8 @@ class _Reader:
         return words + "".join(f", and {part}" for part in rest)
 
     def _what(self, select: exp.Select, voice: Voice, *, verb: bool) -> str:
-        parts = [say(part, voice) for part in select.expressions]
+        one = len(select.expressions) == 1
+        parts = [say(part, voice) if one else tight(part, voice) for part in select.expressions]
         distinct = select.args.get("distinct")
         if distinct is not None:
             on = distinct.args.get("on")
@@ -127,7 +128,9 @@ class _Reader:
         nodes = sources_of(select)
         if not nodes:
             return ""
-        counts_rows = len(select.expressions) == 1 and say(select.expressions[0].unalias(), voice) == "the number of rows"
+        counts_rows = (
+            len(select.expressions) == 1 and say(select.expressions[0].unalias(), voice) == "the number of rows"
+        )
         words = f" {'of' if counts_rows else 'from'} {self._source(nodes[0], voice)}"
         return words + "".join(self._join(join, select, voice) for join in select.args.get("joins") or [])
 
@@ -185,12 +188,12 @@ class _Reader:
 
     def _order(self, query: exp.Expr, voice: Voice) -> str:
         order, limit, offset = (query.args.get(key) for key in ("order", "limit", "offset"))
-        skip = f", after the first {tight(offset.expression, voice)}," if offset is not None else ""
+        skip = f", after the first {tight(offset.expression, voice)}" if offset is not None else ""
         if isinstance(limit, exp.Limit) and not _unspoken(limit, frozenset({"expression"})):
             count = tight(limit.expression, voice)
             if order is None:
                 return f", only {count} rows{skip}, whichever come first"
-            return f", only the {count}{skip} with {ordering(order.expressions, voice, top=True, query=query)}"
+            return f", only the {count}{f'{skip},' if skip else ''} with {ordering(order.expressions, voice, top=True, query=query)}"
         words = f", in order of {ordering(order.expressions, voice, query=query)}" if order is not None else ""
         words += f", {quoted(limit, voice)}" if limit is not None else ""
         return words + (f", the rows after the first {tight(offset.expression, voice)}" if offset is not None else "")
