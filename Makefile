@@ -2,15 +2,18 @@
 # make chat    the same in the browser
 # make test    the tests
 # make check   format, lint, types, import contracts
-# make venv    only the environment
+# make venv    only the environment; make venv-vllm the one with torch and vLLM, for Arctic
 # PYTHON=/path/to/python picks the interpreter.
 
-.PHONY: help demo chat test check format venv clean
+.PHONY: help demo chat test check format venv venv-vllm clean
 .DEFAULT_GOAL := help
 
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+VLLM_VENV := .venv-vllm
+VLLM_READY := $(VLLM_VENV)/.ready
+VLLM_TESTS := tests/model_service/arctic tests/model_service/vllm
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -21,8 +24,14 @@ demo: $(READY)
 chat: $(READY)
 	@$(BIN)/arctic-copilot chat
 
+# The tests of Arctic run where torch and vLLM are; pip's words say why where that environment cannot be made.
 test: $(READY)
 	@$(BIN)/python -m pytest
+	@if $(MAKE) --no-print-directory venv-vllm; then \
+		$(VLLM_VENV)/bin/python -m pytest $(VLLM_TESTS); \
+	else \
+		echo "SKIPPED $(VLLM_TESTS): $(VLLM_VENV) could not be made; the reason is above."; \
+	fi
 
 check: $(READY)
 	@$(BIN)/ruff format --check .
@@ -41,5 +50,11 @@ $(READY): pyproject.toml
 	@PYTHON="$(PYTHON)" sh scripts/make_venv.sh $(VENV)
 	@touch $@
 
+venv-vllm: $(VLLM_READY)
+
+$(VLLM_READY): pyproject.toml scripts/make_vllm_venv.sh
+	@PYTHON="$(PYTHON)" sh scripts/make_vllm_venv.sh $(VLLM_VENV)
+	@touch $@
+
 clean:
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf $(VENV) $(VLLM_VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
