@@ -44,3 +44,11 @@ class PortInUseError(ModelServiceError):
 
 class ServerError(ModelServiceError):
     """The running model server refused a request or stopped answering."""
+
+
+class CheckpointError(ModelServiceError):
+    """The checkpoint's files are missing, damaged, or not those of an Arctic model."""
+
+
+class RequestError(ModelServiceError):
+    """What was asked for cannot be computed: ids out of the vocabulary, too many tokens, a wrong option."""
