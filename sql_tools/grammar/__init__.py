@@ -4,10 +4,13 @@ from collections.abc import Sequence
 
 from sql_tools.grammar.accept import Match, accepts, problem_of, require_match
 from sql_tools.grammar.gbnf import gbnf_grammar
-from sql_tools.grammar.lark import MAX_TABLES, grammar_key, lark_grammar
+from sql_tools.grammar.lark import grammar_key, lark_grammar
+from sql_tools.grammar.scope import TABLE_BITS
 from sql_tools.models import Table
 
 __all__ = ["Match", "accepts", "gbnf_grammar", "grammar_key", "lark_grammar", "problem_of", "require_match", "sendable"]
+
+MAX_SENT = TABLE_BITS  # with 64 tables llguidance met a dead end inside a subquery of the SELECT list; up to 52 it did not
 
 
 def sendable(tables: Sequence[Table], dialect: str) -> str | None:
@@ -15,7 +18,7 @@ def sendable(tables: Sequence[Table], dialect: str) -> str | None:
 
     Both steps are cached by the schema. Raises CopilotError if the grammar is not valid: a server would ignore it.
     """
-    if not 0 < len(tables) <= MAX_TABLES:
+    if not 0 < len(tables) <= MAX_SENT:
         return None
     grammar = lark_grammar(tables, dialect)
     accepts(grammar, "")

@@ -34,7 +34,7 @@ def test_a_completion_that_leaves_the_grammar_is_a_failed_draft() -> None:
 
 def test_a_schema_without_tables_or_with_too_many_goes_without() -> None:
     assert sendable((), "duckdb") is None
-    assert sendable((TABLE,) * 65, "duckdb") is None
+    assert sendable((TABLE,) * 46, "duckdb") is None
     grammar = sendable((TABLE,), "duckdb")
     assert grammar is not None
     assert accepts(grammar, "SELECT a FROM t").accepted
