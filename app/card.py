@@ -68,8 +68,10 @@ def _uniqueness(join: JoinUsed) -> str:
 
 def _origin(column: OutputColumn) -> str:
     sources = [f"rows of {s.table}" if s.column == "*" else f"{s.table}.{s.column}" for s in column.sources]
-    made = f"{' '.join(column.expression.split())}, " if [column.expression] != sources else ""
-    return f"{made}from {', '.join(sources)}" if sources else f"{made}from no table"
+    made = f"{' '.join(column.expression.split())}, " if column.expression and [column.expression] != sources else ""
+    if not column.complete:
+        sources.append("something that could not be traced")
+    return f"{made}from {', '.join(sources) or 'no table'}"
 
 
 def _rows(count: int) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from sqlglot import exp
 
+from sql_tools.ctes import names_cte
 from sql_tools.identifiers import same
 from sql_tools.models import Context, ForeignKey, Table
 
@@ -18,18 +19,17 @@ def sources_of(select: exp.Select) -> list[exp.Expr]:
 
 def stored_tables(select: exp.Select, context: Context) -> dict[str, Table]:
     """Folded alias -> catalog table, for those of its sources that are one."""
-    hidden = {cte.alias.casefold() for cte in select.root().find_all(exp.CTE)}
     found: dict[str, Table] = {}
     for node in sources_of(select):
-        table = stored_table(node, context, hidden)
+        table = stored_table(node, context)
         if table:
             found[node.alias_or_name.casefold()] = table
     return found
 
 
-def stored_table(node: exp.Expr, context: Context, hidden: set[str]) -> Table | None:
-    """The catalog's table a node of FROM names; None for a CTE (`hidden` holds their names), a subquery, a function."""
-    if not isinstance(node, exp.Table) or (not node.db and node.name.casefold() in hidden):
+def stored_table(node: exp.Expr, context: Context) -> Table | None:
+    """The catalog's table a node of FROM names; None for a CTE, a subquery, a function."""
+    if not isinstance(node, exp.Table) or names_cte(node):
         return None
     hits = [t for t in context.catalog if same(t.name, node.name) and (not node.db or same(t.schema_name, node.db))]
     return next((t for t in hits if t.in_default_schema), hits[0] if hits else None)

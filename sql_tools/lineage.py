@@ -2,7 +2,7 @@
 
 An own walk over sqlglot's scopes: its `lineage` qualifies and copies the tree for every column (2 to 8 ms each), this
 visits each query once. Followed are the values, through CTEs, subqueries, set operations and stars; what only filters
-or joins is told by the rest of the proof.
+or joins is told by the rest of the proof. A name that cannot be followed leaves its column marked as not complete.
 """
 
 from collections.abc import Iterator
@@ -11,18 +11,19 @@ from sqlglot import exp
 from sqlglot.optimizer.scope import Scope, traverse_scope
 
 from sql_tools.identifiers import same
-from sql_tools.models import Context, OutputColumn, SourceColumn, Table
+from sql_tools.join_keys import stored_table
+from sql_tools.models import Context, OutputColumn, SourceColumn
+from sql_tools.phrases import RANKING
+from sql_tools.stars import Columns, Sources, merged, opened, starred
 
-Sources = dict[SourceColumn, None]  # a set that keeps its order
+UNKNOWN = SourceColumn(table="", column="")  # a name that leads nowhere
 
 
 def lineage(tree: exp.Expr, context: Context) -> tuple[OutputColumn, ...]:
-    """The output columns in order; a star is opened into the columns it stands for."""
-    query = tree.find(exp.Query) if not isinstance(tree, exp.Query) else tree
+    """The output columns in order; a star is opened into the columns it stands for. Empty for what is no query."""
     scopes = traverse_scope(tree)
-    if query is None or not scopes:
-        return ()
-    return tuple(_Walk(scopes, context).outputs(scopes[-1]))
+    outputs = _Walk(scopes, context).outputs(scopes[-1]) if scopes else []
+    return tuple(_without_unknown(output) for output in outputs)
 
 
 class _Walk:
@@ -32,109 +33,157 @@ class _Walk:
         self.scopes = {id(scope.expression): scope for scope in scopes}
         self.context = context
         self._outputs: dict[int, list[OutputColumn]] = {}
+        self._merged: dict[int, dict[str, Sources]] = {}
         self._open: set[int] = set()  # aliases being followed, since `a + 1 AS a` names itself
 
     def outputs(self, scope: Scope) -> list[OutputColumn]:
         """What a query puts out, named as it names them."""
         key = id(scope)
         if key not in self._outputs:
-            self._outputs[key] = []  # a query inside itself would be recursive, which is not allowed
-            found = self._of_set(scope) if scope.set_operation_scopes else list(self._of_select(scope))
-            self._outputs[key] = _renamed(found, scope.outer_columns)
+            self._outputs[key] = []  # a recursive query inside itself adds no sources of its own
+            self._outputs[key] = _renamed(list(self._of_query(scope)), scope.outer_columns)
         return self._outputs[key]
 
-    def _of_set(self, scope: Scope) -> list[OutputColumn]:
-        word = scope.expression.key.upper()
-        left, right = (self.outputs(side) for side in scope.set_operation_scopes)
-        return [
-            OutputColumn(
-                name=a.name,
-                expression=a.expression if a.expression == b.expression else f"{a.expression} {word} {b.expression}",
-                sources=tuple(dict.fromkeys((*a.sources, *b.sources))),
-            )
-            for a, b in zip(left, right, strict=False)
-        ]
+    def _of_query(self, scope: Scope) -> Iterator[OutputColumn]:
+        if scope.set_operation_scopes:
+            yield from self._of_set(scope)
+        elif isinstance(scope.expression, exp.Subquery):
+            yield from self.outputs(scope.derived_table_scopes[0]) if scope.derived_table_scopes else []
+        else:
+            for part in getattr(scope.expression, "selects", []):
+                yield from self._of_star(part, scope) if part.is_star else [self._of_output(part, scope)]
 
-    def _of_select(self, scope: Scope) -> Iterator[OutputColumn]:
-        for part in getattr(scope.expression, "selects", []):
-            if part.is_star:
-                yield from self._of_star(part, scope)
-            else:
-                inner = part.unalias()
-                expression = inner.sql(dialect=self.context.dialect, comments=False)
-                sources = tuple(self._of_expression(inner, scope))
-                name = part.output_name or expression
-                yield OutputColumn(name=name, expression=expression, sources=sources)
+    def _of_set(self, scope: Scope) -> Iterator[OutputColumn]:
+        node = scope.expression
+        left, right = (self.outputs(side) for side in scope.set_operation_scopes)
+        if isinstance(node, exp.Except):  # the right side only takes rows away
+            yield from left
+        elif node.args.get("by_name"):
+            yield from _by_name(left, right)
+        else:
+            yield from (_either(a, b, node.key.upper()) for a, b in zip(left, right, strict=False))
+
+    def _of_output(self, part: exp.Expr, scope: Scope) -> OutputColumn:
+        inner = part.unalias()
+        expression = inner.sql(dialect=self.context.dialect, comments=False)
+        sources = tuple(self._of_expression(inner, scope))
+        return OutputColumn(name=part.output_name or expression, expression=expression, sources=sources)
 
     def _of_star(self, star: exp.Expr, scope: Scope) -> Iterator[OutputColumn]:
-        wanted = star.args.get("table") if isinstance(star, exp.Column) else None
-        clause = star.this if isinstance(star, exp.Column) else star
-        left_out = {e.name.casefold() for e in clause.args.get("except_") or []}
-        joins = {id(join.this): join for join in scope.expression.args.get("joins") or []}
-        for alias, (node, source) in scope.selected_sources.items():
-            if wanted is not None and not same(wanted.name, alias):
-                continue
-            using = joins[id(node)].args.get("using") if id(node) in joins and wanted is None else None
-            merged = {column.name.casefold() for column in using or []}
-            for name, sources in self._columns(source):
-                if name.casefold() not in left_out | merged:
-                    yield OutputColumn(name=name, expression=f"{alias}.{name}", sources=tuple(sources))
+        wanted = star.table if isinstance(star, exp.Column) else ""
+        found = opened(wanted, self._sources(scope), {} if wanted else self._merged_in(scope))
+        for name, sources, written in starred(star, found):
+            if isinstance(written, exp.Expr):
+                sources = self._of_expression(written, scope)
+                written = written.sql(dialect=self.context.dialect, comments=False)
+            yield OutputColumn(name=name, expression=written, sources=tuple(sources))
 
-    def _columns(self, source: exp.Expr | Scope) -> list[tuple[str, tuple[SourceColumn, ...]]]:
+    def _sources(self, scope: Scope) -> list[tuple[str, Columns]]:
+        """Alias and columns of each thing in FROM, in order."""
+        return [(alias, self._columns(node, source)) for alias, (node, source) in scope.selected_sources.items()]
+
+    def _merged_in(self, scope: Scope) -> dict[str, Sources]:
+        if id(scope) not in self._merged:
+            joins = {id(join.this): join for join in scope.find_all(exp.Join)}
+            by_join = [joins.get(id(node)) for node, _ in scope.selected_sources.values()]
+            needed = any(join is not None and (join.args.get("using") or join.method) for join in by_join)
+            columns = [columns for _, columns in self._sources(scope)] if needed else []
+            self._merged[id(scope)] = merged(list(zip(by_join, columns, strict=False)))
+        return self._merged[id(scope)]
+
+    def _columns(self, node: exp.Expr, source: exp.Expr | Scope) -> Columns:
+        """What can be named of a source, as its alias renames it."""
+        alias = node.args.get("alias")
+        names = [column.name for column in alias.args.get("columns") or []] if isinstance(alias, exp.TableAlias) else []
+        found = self._own_columns(source, names)
+        return [(name, sources) for name, (_, sources) in zip(names, found, strict=False)] + found[len(names) :]
+
+    def _own_columns(self, source: exp.Expr | Scope, names: list[str]) -> Columns:
         if isinstance(source, Scope):
-            return [(output.name, output.sources) for output in self.outputs(source)]
-        table = self._stored(source)
+            if source.is_udtf:
+                return self._of_function(source, names or source.outer_columns)
+            walked = self.scopes.get(id(source.expression), source)  # a recursive CTE inside itself is a bare copy
+            return [(output.name, dict.fromkeys(output.sources)) for output in self.outputs(walked)]
+        table = stored_table(source, self.context)
         if table is None:
-            return []
+            return [(name, {}) for name in names]
         path = ".".join(table.path)
-        return [(column.name, (SourceColumn(table=path, column=column.name),)) for column in table.columns]
+        return [(column.name, {SourceColumn(table=path, column=column.name): None}) for column in table.columns]
 
-    def _stored(self, node: exp.Expr) -> Table | None:
-        if not isinstance(node, exp.Table):
-            return None
-        hits = [t for t in self.context.catalog if same(t.name, node.name)]
-        hits = [t for t in hits if not node.db or same(t.schema_name, node.db)]
-        return next((t for t in hits if t.in_default_schema), hits[0] if hits else None)
+    def _of_function(self, scope: Scope, names: list[str]) -> Columns:
+        """Columns of LATERAL, UNNEST and VALUES: made of all that goes in."""
+        if scope.subquery_scopes:
+            return [(output.name, dict.fromkeys(output.sources)) for output in self.outputs(scope.subquery_scopes[-1])]
+        parts = scope.expression.args.get("expressions") or [scope.expression.this]
+        sources: Sources = {}
+        for part in parts:
+            sources.update(self._of_expression(part, scope.parent or scope))
+        return [(name, sources) for name in names or ["unnest"]]
 
     def _of_expression(self, expression: exp.Expr, scope: Scope) -> Sources:
         found: Sources = {}
         for node in expression.walk(prune=lambda n: isinstance(n, (exp.Select, exp.SetOperation))):
             if isinstance(node, exp.Column):
                 found.update(self._of_column(node, scope))
-            elif isinstance(node, (exp.Select, exp.SetOperation)) and id(node) in self.scopes:
-                for output in self.outputs(self.scopes[id(node)]):
-                    found.update(dict.fromkeys(output.sources))
-            elif isinstance(node, exp.Count) and not node.find(exp.Column):
-                found.update(self._rows(scope))
+            elif isinstance(node, (exp.Select, exp.SetOperation)):
+                found.update(self._of_subquery(node))
+            elif isinstance(node, (exp.AggFunc, exp.Window)) and not isinstance(node, RANKING):
+                found.update(self._of_rows(node, scope))
+        return found
+
+    def _of_subquery(self, node: exp.Expr) -> Sources:
+        scope = self.scopes.get(id(node))
+        if scope is None:
+            return {UNKNOWN: None}
+        if isinstance(node.parent, exp.Exists):
+            return self._rows(scope)
+        return {source: None for output in self.outputs(scope) for source in output.sources}
+
+    def _of_rows(self, node: exp.Expr, scope: Scope) -> Sources:
+        """What an aggregate without a column counts; what a named window divides and orders by."""
+        found: Sources = {} if node.find(exp.Column) else self._rows(scope)
+        for window in scope.expression.args.get("windows") or [] if node.args.get("alias") else []:
+            if same(window.name, node.args["alias"].name):
+                found.update(self._of_expression(window, scope))
         return found
 
     def _rows(self, scope: Scope) -> Sources:
         """`*` of each stored table whose rows a COUNT(*) here counts."""
         found: Sources = {}
-        for _, source in scope.selected_sources.values():
+        for node, source in scope.selected_sources.values():
             if isinstance(source, Scope):
-                for inner in [source, *source.set_operation_scopes]:
-                    found.update(self._rows(inner))
-            elif table := self._stored(source):
+                found.update(self._rows(source))
+            elif table := stored_table(node, self.context):
                 found[SourceColumn(table=".".join(table.path), column="*")] = None
-        return found
+        inner = [*scope.set_operation_scopes, *(scope.subquery_scopes if scope.is_udtf else [])]
+        return {**found, **{row: None for one in inner for row in self._rows(one)}}
 
     def _of_column(self, column: exp.Column, scope: Scope) -> Sources:
         place: Scope | None = scope
         while place is not None:
-            for alias, (_, source) in place.selected_sources.items():
+            if not column.table and (found := self._merged_in(place).get(column.name.casefold())):
+                return found
+            for alias, (node, source) in place.selected_sources.items():
                 if column.table and not same(column.table, alias):
                     continue
-                for name, sources in self._columns(source):
+                if isinstance(column.this, exp.Star):
+                    return self._rows_of(node, source)
+                for name, sources in self._columns(node, source):
                     if same(name, column.name):
-                        return dict.fromkeys(sources)
-            if not column.table and (found := self._of_alias(column.name, place)):
-                return found
+                        return sources
+            if not column.table and (made := self._of_alias(column.name, place)) is not None:
+                return made
             place = place.parent
-        return {}
+        return {UNKNOWN: None}
 
-    def _of_alias(self, name: str, scope: Scope) -> Sources:
-        """An output of the same query that another one is made from."""
+    def _rows_of(self, node: exp.Expr, source: exp.Expr | Scope) -> Sources:
+        if isinstance(source, Scope):
+            return self._rows(source)
+        table = stored_table(node, self.context)
+        return {SourceColumn(table=".".join(table.path), column="*"): None} if table else {UNKNOWN: None}
+
+    def _of_alias(self, name: str, scope: Scope) -> Sources | None:
+        """An output of the same query that another one is made from; None if there is none."""
         for part in getattr(scope.expression, "selects", []):
             if part.alias and same(part.alias, name) and id(part) not in self._open:
                 self._open.add(id(part))
@@ -142,10 +191,32 @@ class _Walk:
                     return self._of_expression(part.unalias(), scope)
                 finally:
                     self._open.discard(id(part))
-        return {}
+        return None
+
+
+def _either(a: OutputColumn, b: OutputColumn, word: str) -> OutputColumn:
+    """A column whose values come from either side of a set operation."""
+    written = a.expression if a.expression == b.expression else f"{a.expression} {word} {b.expression}"
+    return OutputColumn(name=a.name, expression=written, sources=tuple(dict.fromkeys((*a.sources, *b.sources))))
+
+
+def _by_name(left: list[OutputColumn], right: list[OutputColumn]) -> Iterator[OutputColumn]:
+    """UNION BY NAME: columns of one name are one, and each side may have more."""
+    others = {output.name.casefold(): output for output in right}
+    for output in left:
+        other = others.pop(output.name.casefold(), None)
+        yield _either(output, other, "UNION") if other else output
+    yield from others.values()
 
 
 def _renamed(outputs: list[OutputColumn], names: list[str]) -> list[OutputColumn]:
     """As `WITH x (a, b)` or `AS t(a, b)` call them."""
     fresh = [output.model_copy(update={"name": name}) for output, name in zip(outputs, names, strict=False)]
     return [*fresh, *outputs[len(fresh) :]]
+
+
+def _without_unknown(output: OutputColumn) -> OutputColumn:
+    if UNKNOWN not in output.sources:
+        return output
+    known = tuple(source for source in output.sources if source != UNKNOWN)
+    return output.model_copy(update={"sources": known, "complete": False})

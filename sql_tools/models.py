@@ -153,11 +153,14 @@ class SourceColumn(Record):
 
 
 class OutputColumn(Record):
-    """One column of the result: its SQL, and every stored column that its values are made of."""
+    """One column of the result: its SQL, and every stored column that its values are made of.
+
+    `complete` is false where something in it could not be followed to what is stored."""
 
     name: str
     expression: str
     sources: tuple[SourceColumn, ...] = ()
+    complete: bool = True
 
 
 class TableUsed(Record):

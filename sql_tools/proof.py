@@ -57,16 +57,15 @@ def proof(
 
 def tables_used(tree: exp.Expr, context: Context) -> tuple[TableUsed, ...]:
     """The stored tables the query reads, in the order named."""
-    ctes = {cte.alias.casefold() for cte in tree.find_all(exp.CTE)}
-    found = (stored_table(node, context, ctes) for node in tree.find_all(exp.Table, bfs=False))
+    found = (stored_table(node, context) for node in tree.find_all(exp.Table, bfs=False))
     used = (TableUsed(name=".".join(t.path), row_count=t.row_count) for t in found if t is not None)
     return tuple(dict.fromkeys(used))
 
 
 def named_as(result: QueryResult, columns: tuple[OutputColumn, ...]) -> tuple[OutputColumn, ...]:
-    """The columns under the names the engine gave them, where they are as many."""
+    """The columns under the names the engine gave them; told to be unknown if the engine gave more or fewer."""
     if len(columns) != len(result.columns):
-        return columns
+        return tuple(OutputColumn(name=told.name, expression="", complete=False) for told in result.columns)
     return tuple(
         column.model_copy(update={"name": told.name}) for column, told in zip(columns, result.columns, strict=True)
     )

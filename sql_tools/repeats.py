@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from sqlglot import exp
 
+from sql_tools.ctes import ctes_before
 from sql_tools.grain import Grain
 from sql_tools.once import Measure, keys_of
 from sql_tools.probe import Probe
@@ -76,17 +77,6 @@ def _both_ways(measure: Measure) -> tuple[str, str]:
 
 def with_ctes(query: exp.Select, select: exp.Select) -> exp.Select:
     """The query with the CTEs that `select` can see."""
-    seen: list[exp.CTE] = []
-    node: exp.Expr | None = select
-    inside: exp.Expr | None = None
-    while node is not None:
-        with_ = node.args.get("with_") if isinstance(node, exp.Query) else None
-        if with_:
-            cut = next((n for n, cte in enumerate(with_.expressions) if cte is inside), len(with_.expressions))
-            seen = [*with_.expressions[:cut], *seen]
-        if isinstance(node, exp.CTE):
-            inside = node
-        node = node.parent
-    for cte in seen:
+    for cte in ctes_before(select):
         query = query.with_(cte.args["alias"].copy(), as_=cte.this.copy(), copy=False)
     return query
