@@ -26,7 +26,7 @@ def decode(groups: Tensor) -> Tensor:
     codes, scale = groups[:, :-SCALE_BYTES], groups[:, -SCALE_BYTES:]
     bits = codes.contiguous().view(torch.int8).to(torch.int32)  # [G, S], the sign in all upper bits
     bits.bitwise_left_shift_(20).bitwise_and_(SIGN_EXPONENT_MANTISSA).add_(EXPONENT_SHIFT)
-    return bits.view(torch.float32) * scale.clone().view(torch.float32)  # [G, S] * [G, 1]
+    return bits.view(torch.float32) * scale.reshape(-1).clone().view(torch.float32)[:, None]  # [G, S] * [G, 1]
 
 
 @dataclass(frozen=True)

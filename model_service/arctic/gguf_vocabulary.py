@@ -70,6 +70,11 @@ class Vocabulary:
 
 def read_vocabulary(directory: Path, config: ArcticConfig) -> Vocabulary:
     """The tokenizer of the checkpoint. Raises CheckpointError if it has none, or one of another kind."""
+    if not any((directory / name).exists() for name in ("tokenizer.json", "tokenizer.model")):
+        raise CheckpointError(
+            f"{directory} has neither tokenizer.json nor tokenizer.model.",
+            "Put one there, or export without it (--without-tokenizer): the model then takes ids.",
+        )
     tokenizer = open_tokenizer(directory)
     fields = json.loads(tokenizer.backend.to_str())  # tokenizer.model was read into the same form
     pieces = _pieces(fields, config.vocab_size)
