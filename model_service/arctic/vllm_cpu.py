@@ -1,9 +1,10 @@
-"""What vLLM's CPU backend lacks for Arctic: three small pieces, for the CPU only. On a GPU nothing here is called.
+"""What vLLM's CPU backend lacks for Arctic: four small pieces, for the CPU only. On a GPU nothing here is called.
 
 1. Pipeline parallel: a later stage's input buffer is made only in the dummy run, which the CPU runner skips in eager mode.
 2. Expert parallel: `cpu_fused_moe` ignores the expert map, takes global ids for local weights and reads beyond them.
 3. LoRA: with any LoRA config, vLLM picks a Triton kernel for the experts, also where there is no Triton.
-All three are faults of vLLM 0.32, not of Arctic: an in-tree Mixtral meets 1 and 2 in the same way.
+4. LoRA: a request without adapter has number -1, by which Python finds the last adapter; it silently gets that one.
+All are faults of vLLM 0.32, not of Arctic: an in-tree Mixtral meets 1 and 2 in the same way.
 """
 
 from collections.abc import Iterator
@@ -14,6 +15,8 @@ from typing import Any
 import torch
 from torch import Tensor
 from vllm.config import VllmConfig
+from vllm.lora.ops.torch_ops import lora_ops
+from vllm.lora.punica_wrapper import punica_cpu
 from vllm.model_executor.layers.fused_moe.routed_experts import RoutedExperts
 from vllm.v1.worker.gpu_model_runner import GPUModelRunner
 
@@ -33,6 +36,21 @@ def make_pipeline_buffer_when_needed() -> None:
         return original(runner, *args, **keys)
 
     GPUModelRunner.sync_and_gather_intermediate_tensors = with_buffer
+
+
+def leave_requests_without_adapter_alone() -> None:
+    """Make nothing of what an adapter would add to tokens that have none. May be called more than once."""
+    original = lora_ops.bgmv_shrink
+    if hasattr(original, "__wrapped__"):
+        return
+
+    @wraps(original)
+    def masked(x: Tensor, a: Tensor, out: Tensor, adapter: Tensor, *args: Any, **keys: Any) -> None:
+        """x [T, D], a [adapters, 1, R, D], adapter [T] -> out [T, R]."""
+        original(x, a, out, adapter, *args, **keys)
+        out[adapter < 0] = 0  # [T, R]
+
+    lora_ops.bgmv_shrink = punica_cpu.bgmv_shrink = masked
 
 
 class MappedRoutedExperts(RoutedExperts):

@@ -255,9 +255,10 @@ class ArcticForCausalLM(nn.Module, SupportsPP, SupportsLoRA, SupportsQuant, Mixt
     def __init__(self, *, vllm_config: VllmConfig, prefix: str = "") -> None:
         super().__init__()
         if current_platform.is_cpu():
-            from model_service.arctic.vllm_cpu import make_pipeline_buffer_when_needed
+            from model_service.arctic import vllm_cpu
 
-            make_pipeline_buffer_when_needed()
+            vllm_cpu.make_pipeline_buffer_when_needed()
+            vllm_cpu.leave_requests_without_adapter_alone()
         self.config = vllm_config.model_config.hf_config
         self.model = ArcticModel(vllm_config=vllm_config, prefix=maybe_prefix(prefix, "model"))
         self.lm_head = ParallelLMHead(
