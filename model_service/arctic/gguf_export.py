@@ -39,6 +39,7 @@ FILE_TYPES = {
     "q8_0": gguf.LlamaFileType.MOSTLY_Q8_0,
     "q4_0": gguf.LlamaFileType.MOSTLY_Q4_0,
 }
+PLAIN = {TYPES["f32"]: torch.float32, TYPES["f16"]: torch.float16, TYPES["bf16"]: torch.bfloat16}
 SPARE_BYTES = 64 * 1024**2
 
 
@@ -173,12 +174,19 @@ def _write(path: Path, config: ArcticConfig, vocabulary: Vocabulary, exports: li
         for block in export.blocks():
             if not bool(block.abs().amax().isfinite()):
                 raise CheckpointError(f"{export.name}: a value is no finite number.", "Fetch the checkpoint again.")
-            data = gguf.quants.quantize(block.numpy(), export.type)
-            file.write(memoryview(data.reshape(-1)).cast("B"))
+            data = _encoded(block, export.type)
+            file.write(data)
             progress.advance(data.nbytes)
         writer.write_padding(file, export.nbytes)
     writer.close()
     progress.finish()
+
+
+def _encoded(block: Tensor, kind: gguf.GGMLQuantizationType) -> memoryview:
+    """The bytes of fp32 rows in a type of GGUF's."""
+    if kind in PLAIN:
+        return memoryview(block.to(PLAIN[kind]).reshape(-1).view(torch.uint8).numpy())
+    return memoryview(gguf.quants.quantize(block.numpy(), kind).reshape(-1)).cast("B")
 
 
 def _add_shape(writer: gguf.GGUFWriter, config: ArcticConfig) -> None:
