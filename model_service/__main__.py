@@ -44,12 +44,61 @@ def generate(args: argparse.Namespace) -> None:
         print(line)
 
 
+def tokenizer(args: argparse.Namespace) -> None:
+    """Write tokenizer.json and its settings in the form vLLM loads, from the checkpoint's tokenizer.model."""
+    from model_service.arctic.tokenizer_export import export_tokenizer
+
+    export_tokenizer(args.checkpoint, args.out)
+    print(f"Wrote tokenizer.json and tokenizer_config.json to {args.out}")
+
+
+def quantize(args: argparse.Namespace) -> None:
+    """Write the checkpoint with its large matrices in FP8, as vLLM and this model load it; goes on after a stop."""
+    from model_service.arctic.quantize import quantize
+
+    print(f"Wrote {quantize(args.checkpoint, args.out)}")
+
+
+def dequantize(args: argparse.Namespace) -> None:
+    """Write an FP8 checkpoint, ours or Snowflake's released DeepSpeed one, with plain weights; goes on after a stop."""
+    from model_service.arctic.device import find_dtype
+    from model_service.arctic.quantize import dequantize
+
+    dtype = find_dtype(args.dtype)
+    assert dtype is not None
+    print(f"Wrote {dequantize(args.checkpoint, args.out, dtype)}")
+
+
+def export_gguf(args: argparse.Namespace) -> None:
+    """Write the checkpoint as one GGUF file for llama.cpp."""
+    from model_service.arctic.gguf_export import export_gguf
+
+    print(f"Wrote {export_gguf(args.checkpoint, args.out, args.type, with_tokenizer=not args.without_tokenizer)}")
+
+
+def bench(args: argparse.Namespace) -> None:
+    """Print tokens per second of this model, vLLM and llama.cpp on the same random weights; on a GPU one rank's rate."""
+    if args.device != "cpu":
+        from model_service.arctic.bench_slice import bench_slice
+
+        bench_slice(args.device)
+        return
+    from model_service.arctic.bench import bench
+
+    bench(args.scratch, args.rounds)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m model_service", description="Snowflake Arctic, run and measured.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_info(_command(commands, "info", info))
     _add_logits(_command(commands, "logits", logits))
     _add_generate(_command(commands, "generate", generate))
+    _add_out(_command(commands, "tokenizer", tokenizer))
+    _add_out(_command(commands, "quantize", quantize))
+    _add_dequantize(_command(commands, "dequantize", dequantize))
+    _add_export_gguf(_command(commands, "export-gguf", export_gguf))
+    _add_bench(commands.add_parser("bench", help=bench.__doc__, description=bench.__doc__))
     return parser
 
 
@@ -88,6 +137,32 @@ def _add_generate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--top-p", type=float, default=1.0, help="sample among the likeliest that reach this sum")
     parser.add_argument("--seed", type=int, default=0, help="the same seed gives the same text")
     _add_machine(parser, dtype=None)
+
+
+def _add_out(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="directory to write to")
+
+
+def _add_dequantize(parser: argparse.ArgumentParser) -> None:
+    _add_out(parser)
+    parser.add_argument("--dtype", choices=DTYPES, default="bfloat16", help="of the written weights (default bfloat16)")
+
+
+def _add_export_gguf(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE.gguf", help="file to write")
+    parser.add_argument(
+        "--type", choices=("f32", "f16", "bf16", "q8_0", "q4_0"), default="bf16", help="of matrices (default bf16)"
+    )
+    parser.add_argument("--without-tokenizer", action="store_true", help="the model then takes and gives ids only")
+
+
+def _add_bench(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--scratch", type=Path, metavar="DIR", help="where the random weights are kept for a next run")
+    parser.add_argument("--rounds", type=_count, default=5, metavar="N", help="turns each engine gets (default 5)")
+    parser.add_argument(
+        "--device", default="cpu", help="cpu (default) compares engines; cuda times a rank of the real model"
+    )
+    parser.set_defaults(run=bench)
 
 
 def _add_machine(parser: argparse.ArgumentParser, dtype: str | None) -> None:
