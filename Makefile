@@ -13,7 +13,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 VLLM_VENV := .venv-vllm
 VLLM_READY := $(VLLM_VENV)/.ready
-VLLM_TESTS := tests/model_service/arctic tests/model_service/vllm
+VLLM_TESTS := tests/model_service/arctic tests/model_service/vllm tests/gpu
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
