@@ -63,7 +63,8 @@ def with_stored_heads(config: ArcticConfig, stored: Mapping[str, StoredTensor]) 
     if key is None or len(key.spec.shape) != 2 or key.spec.shape[0] % config.head_dim:
         return config
     heads = key.spec.shape[0] // config.head_dim
-    fits = heads in (config.num_attention_heads, 8) and config.num_attention_heads % heads == 0
+    is_one_expanded = config.num_attention_heads in (heads, config.num_key_value_heads)
+    fits = is_one_expanded and heads > 0 and config.num_attention_heads % heads == 0
     return replace(config, num_key_value_heads=heads) if fits else config
 
 

@@ -75,6 +75,18 @@ def test_kv_heads_are_as_many_as_are_stored(make_checkpoint: MakeCheckpoint, tmp
     torch.testing.assert_close(model.logits(IDS), load_model(grouped).logits(IDS))
 
 
+def test_a_config_that_was_not_mended_with_its_weights_is(copy: Path, make_checkpoint: MakeCheckpoint) -> None:
+    config = json.loads((copy / "config.json").read_text())
+    (copy / "config.json").write_text(json.dumps(config | {"num_key_value_heads": 4}))
+    torch.testing.assert_close(load_model(copy).logits(IDS), load_model(make_checkpoint()).logits(IDS))
+
+
+def test_kv_heads_that_neither_layout_has_are_misshapen(copy: Path) -> None:
+    config = json.loads((copy / "config.json").read_text())
+    (copy / "config.json").write_text(json.dumps(config | {"num_key_value_heads": 1}))
+    assert "model.layers.0.self_attn.k_proj.weight is [64, 128], not [32, 128]" in refusal(copy)
+
+
 def test_tables_of_older_libraries_are_left_aside(copy: Path) -> None:
     name = "model.layers.0.self_attn.rotary_emb.inv_freq"
     save_file({name: torch.ones(16)}, copy / "extra.safetensors")
