@@ -52,7 +52,9 @@ def _settings(tokenizer: ArcticTokenizer, max_length: int) -> dict[str, Any]:
         "model_max_length": max_length,
         "clean_up_tokenization_spaces": False,
     }
-    if tokenizer.first_id is not None:
+    if tokenizer.first_id is None:
+        settings["add_bos_token"] = False
+    else:
         settings["bos_token"] = name(tokenizer.first_id)
     is_chat = tokenizer.backend.token_to_id(CHAT_START) is not None
     if is_chat:

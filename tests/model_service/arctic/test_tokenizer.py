@@ -100,6 +100,8 @@ def test_without_a_first_token_none_is_put(instruct: Path, tmp_path: Path) -> No
     settings = json.loads((other / "tokenizer_config.json").read_text())
     (other / "tokenizer_config.json").write_text(json.dumps(settings | {"add_bos_token": False}))
     assert open_tokenizer(other).encode("SELECT")[0] != START
+    export_tokenizer(other, other)
+    assert open_tokenizer(other).encode("SELECT")[0] != START
 
 
 def test_the_exported_files_say_the_same(instruct: Path, tmp_path: Path) -> None:
