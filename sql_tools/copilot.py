@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from langchain_core.language_models import BaseChatModel
-from sqlglot.errors import SqlglotError
 
 from sql_tools.abstain import doubt, says_too_little, weigh
 from sql_tools.answer import answer
@@ -234,10 +233,10 @@ class _Run:
         return f"{answer(result)} {why}".strip()
 
     def _proof(self, valid: ValidSQL, result: QueryResult, context: Context, asked: str) -> Proof | None:
-        """The answer's card; an answer is not lost over SQL so odd that its tree cannot be walked once more."""
+        """The answer's card; whatever goes wrong in making it, the answer is not lost."""
         try:
             return proof(valid, result, context, self.warehouse, self.model, prompt_hash=asked)
-        except (SqlglotError, RecursionError):
+        except Exception:
             return None
 
     def _finish(

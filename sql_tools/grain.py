@@ -118,6 +118,13 @@ def own(select: exp.Select, kind: type[exp.Expr]) -> list[exp.Expr]:
     return [n for part in parts for n in part.find_all(kind) if n.find_ancestor(exp.Select) is select]
 
 
+def output_at(position: int, query: exp.Expr) -> exp.Expr | None:
+    """The output that a number in GROUP BY or ORDER BY means, counted from 1; None if there is none that is sure."""
+    outputs = query.selects if isinstance(query, exp.Query) else []
+    before = outputs[: max(position, 0)]
+    return before[-1] if 1 <= position <= len(outputs) and not any(part.is_star for part in before) else None
+
+
 def _many(node: exp.Expr) -> bool:
     """May comparing with this meet several values? A subquery is one value, a list or ANY are not."""
     return isinstance(node, (exp.Any, exp.All, exp.Tuple))

@@ -1,6 +1,6 @@
 """Which key a join follows: the columns its condition equates, and the foreign key, declared or inferred, that says so."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from sqlglot import exp
 
@@ -17,10 +17,23 @@ def sources_of(select: exp.Select) -> list[exp.Expr]:
     return [*([source.this] if source else []), *(join.this for join in select.args.get("joins") or [])]
 
 
+def leaves_of(node: exp.Expr) -> list[exp.Expr]:
+    """The sources in one node of FROM: itself, or what is joined in brackets."""
+    if isinstance(node, exp.Subquery) and not node.alias and isinstance(node.this, exp.Table):
+        joined = [join.this for join in node.this.args.get("joins") or []]
+        return [node.this, *(leaf for one in joined for leaf in leaves_of(one))]
+    return [node]
+
+
 def stored_tables(select: exp.Select, context: Context) -> dict[str, Table]:
     """Folded alias -> catalog table, for those of its sources that are one."""
+    return tables_among([leaf for node in sources_of(select) for leaf in leaves_of(node)], context)
+
+
+def tables_among(nodes: Iterable[exp.Expr], context: Context) -> dict[str, Table]:
+    """Folded alias -> catalog table, for those of the nodes that are one."""
     found: dict[str, Table] = {}
-    for node in sources_of(select):
+    for node in nodes:
         table = stored_table(node, context)
         if table:
             found[node.alias_or_name.casefold()] = table
@@ -66,6 +79,40 @@ def followed_key(pairs: list[Pair], tables: Mapping[str, Table]) -> ForeignKey |
             }:
                 return key
     return None
+
+
+def shared_pairs(join: exp.Join, before: Mapping[str, Table], own: Mapping[str, Table]) -> list[Pair]:
+    """The pairs that USING or NATURAL equates; none where it is not sure whose column is meant."""
+    here = {column.name.casefold() for table in own.values() for column in table.columns}
+    there = {column.name.casefold() for table in before.values() for column in table.columns}
+    names = [column.name for column in join.args.get("using") or []]
+    names = names or (sorted(here & there) if join.method.upper() == "NATURAL" else [])
+    pairs = [(_only(name, before), _only(name, own)) for name in names]
+    sure = [(left, right) for left, right in pairs if left is not None and right is not None]
+    return sure if len(sure) == len(names) else []
+
+
+def where_pairs(select: exp.Expr, before: Iterable[str], own: Iterable[str]) -> list[exp.EQ]:
+    """What WHERE equates of a source named after a comma and those before it."""
+    where = select.args.get("where")
+    if where is None:
+        return []
+    condition = where.this.unnest()
+    parts = condition.flatten() if isinstance(condition, exp.And) else [condition]
+    sides = (set(before), set(own))
+    return [part for part in (one.unnest() for one in parts) if isinstance(part, exp.EQ) and _meets(part, *sides)]
+
+
+def _meets(part: exp.EQ, before: set[str], own: set[str]) -> bool:
+    if not (isinstance(part.this, exp.Column) and isinstance(part.expression, exp.Column)):
+        return False
+    left, right = part.this.table.casefold(), part.expression.table.casefold()
+    return (left in before and right in own) or (right in before and left in own)
+
+
+def _only(name: str, tables: Mapping[str, Table]) -> exp.Column | None:
+    homes = [alias for alias, table in tables.items() if any(same(column.name, name) for column in table.columns)]
+    return exp.column(name, homes[0]) if len(homes) == 1 else None
 
 
 def _is_and(condition: exp.Expr) -> bool:

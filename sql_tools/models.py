@@ -180,7 +180,7 @@ class KeyPair(Record):
 class JoinUsed(Record):
     """One join. `key` says who vouches for it: the schema, the data and the names, or nobody.
 
-    `left_unique`: no two rows before the join share their side of the key. Rows are counted before and after this join,
+    `left_unique`: no two rows of the table stored there share their side of the key. Rows are counted before and after this join,
     without the filters that follow; None where it was not found out in time."""
 
     left: str

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from sqlglot import exp
 
-from sql_tools.grain import Grain, grains, own
+from sql_tools.grain import Grain, grains, output_at, own
 from sql_tools.identifiers import identifier
 from sql_tools.models import Context
 
@@ -36,7 +36,8 @@ class Measure:
 
 
 def groups_of(grain: Grain) -> list[exp.Expr] | None:
-    """What is grouped by, positions and output names resolved; None for ROLLUP and the like."""
+    """What is grouped by, positions and output names resolved; None for ROLLUP and the like, and for a position that
+    names no output, or one after a star."""
     group = grain.select.args.get("group")
     if group is None:
         return []
@@ -46,7 +47,10 @@ def groups_of(grain: Grain) -> list[exp.Expr] | None:
     resolved = []
     for e in group.expressions:
         if isinstance(e, exp.Literal) and e.is_int:
-            e = grain.select.expressions[int(e.this) - 1].unalias()
+            output = output_at(int(e.name), grain.select)
+            if output is None:
+                return None
+            e = output.unalias()
         elif isinstance(e, exp.Column) and not e.table and grain.home(e) is None:
             e = outputs.get(e.name.lower(), e)
         resolved.append(e)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from sqlglot import exp
 
+from sql_tools.grain import output_at
 from sql_tools.identifiers import PLAIN, identifier
 
 Phrase = Callable[[exp.Expr, "Voice"], str]
@@ -95,10 +96,10 @@ def ordering(keys: Iterable[exp.Expr], voice: Voice, *, top: bool = False, query
 
 def at_position(part: exp.Expr, query: exp.Expr | None, voice: Voice) -> str:
     """In words, what a key of GROUP BY or ORDER BY means: a number there is the output at that place."""
-    outputs = query.selects if isinstance(query, exp.Query) else []
-    if isinstance(part, exp.Literal) and part.is_int and 1 <= int(part.name) <= len(outputs):
-        return f"{tight(outputs[int(part.name) - 1].unalias(), voice)} (column {part.name})"
-    return tight(part, voice)
+    if query is None or not (isinstance(part, exp.Literal) and part.is_int):
+        return tight(part, voice)
+    output = output_at(int(part.name), query)
+    return f"{tight(output.unalias(), voice)} (column {part.name})" if output else f"column {part.name} of the result"
 
 
 def _key(key: exp.Expr, voice: Voice, *, top: bool, query: exp.Expr | None) -> str:

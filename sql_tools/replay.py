@@ -73,7 +73,7 @@ def replay(kept: Kept, warehouse: Warehouse, settings: Settings) -> ReplayReport
             "Give --warehouse the one that was asked.",
         )
     tables = catalog_of(warehouse).tables
-    context = Context(dialect=warehouse.dialect, tables=tables, catalog=tables)
+    context = Context(dialect=warehouse.dialect, tables=tables, catalog=tables, limits=settings.read_limits)
     catalog_changed = catalog_hash(tables) != proof.catalog_hash
     sql_changed = text_hash(kept.sql) != proof.sql_hash
     about: dict[str, Any] = {"sql_changed": sql_changed, "catalog_changed": catalog_changed, "sql": kept.sql,
@@ -119,6 +119,10 @@ def _message(kept: Kept, result: QueryResult, data: bool, sql: bool, catalog: bo
         told += " The rows were cut in no order, so other rows may have come from the same data."
     elif data:
         told += f" {_rows(kept.row_count)} then, {_rows(len(result.rows))} now."
+        if kept.row_count == len(result.rows) and is_ordered(
+            parse(DraftSQL(text=kept.sql, dialect=kept.proof.dialect))
+        ):
+            told += " Where rows tie in ORDER BY, others, or another order, may have come from the same data."
     else:
         told += " The rows are the same."
     return told

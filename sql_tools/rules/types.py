@@ -78,10 +78,14 @@ def _is_settled(column: exp.Column, select: exp.Select, texts: set[str]) -> bool
     """Is it inside an aggregate or what may be one, or part of what is grouped by?"""
     node = column.parent
     while node is not None and node is not select:
-        if isinstance(node, AGGREGATES) or node.sql().lower() in texts:
+        if isinstance(node, AGGREGATES) or _is_filtered_aggregate(node) or node.sql().lower() in texts:
             return True
         node = node.parent
     return False
+
+
+def _is_filtered_aggregate(node: exp.Expr) -> bool:
+    return isinstance(node, exp.Filter) and isinstance(node.this, AGGREGATES)
 
 
 def _clash(node: exp.Expr, grain: Grain, dialect: str) -> Iterator[tuple[str, str]]:
