@@ -126,4 +126,4 @@ def test_compiled_and_eager_agree_on_six_layers(vllm_texts: dict[str, Any]) -> N
 
 def test_the_bench_runs(capfd: pytest.CaptureFixture[str]) -> None:
     with capfd.disabled():
-        subprocess.run([sys.executable, "-m", "model_service", "bench", "--rounds", "3"], cwd=ROOT, check=True)
+        subprocess.run([sys.executable, "-m", "model_service", "bench", "--device", "cuda"], cwd=ROOT, check=True)
