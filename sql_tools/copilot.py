@@ -107,6 +107,12 @@ def usable(question: Question, settings: Settings) -> Question:
     return question.model_copy(update={"text": text})
 
 
+def _without_literals(question: Question) -> Question:
+    """The question as a model elsewhere may see it: in an earlier turn's SQL the checks may have put stored values."""
+    turns = tuple(turn.model_copy(update={"sql": QUOTED.sub("'…'", turn.sql)}) for turn in question.history)
+    return question.model_copy(update={"history": turns})
+
+
 class _Run:
     """One question's way through the pipeline, with its attempts and timings."""
 
@@ -119,6 +125,7 @@ class _Run:
         on_stage: OnStage | None,
     ) -> None:
         self.question, self.warehouse, self.model, self.settings = question, warehouse, model, settings
+        self.told = question if settings.may_share_values else _without_literals(question)
         self.on_stage = on_stage
         self.attempts: list[Attempt] = []
         self.timings: dict[str, float] = {}
@@ -138,7 +145,7 @@ class _Run:
         shown = context if self.settings.may_share_values else without_values(context)
         if (declined := self._declined(context, shown)) is not None:
             return declined
-        messages = prompt(self.question, shown)
+        messages = prompt(self.told, shown)
         for repair in range(self.settings.max_repairs + 1):
             with self._stage("repair" if repair else "generate", self._last_problem()):
                 self.grammar = self._grammar(context, repair)
@@ -157,7 +164,7 @@ class _Run:
                 return self._answered(outcomes, context, prompt_hash(messages))
             if not repair and self._needs_what_is_not_there(self.last_rule):
                 return self._abstained(context)
-            messages = repair_prompt(prompt(self.question, shown), self._last_attempt())
+            messages = repair_prompt(prompt(self.told, shown), self._last_attempt())
         return self._finish("failed", message=f"No SQL passed the checks. {self._last_problem()}")
 
     def _declined(self, context: Context, shown: Context) -> Answer | None:
@@ -166,7 +173,7 @@ class _Run:
         if says_too_little(self.question):
             return self._finish("clarify", message=f"What would you like to know? There are tables for {names}.")
         with self._stage("judge"):
-            doubted = doubt(self.question, shown, self.model)
+            doubted = doubt(self.told, shown, self.model)
         self.doubt = weigh(doubted, self.question, context) if doubted is not None else 0.0
         return self._abstained(context) if self.doubt > self.settings.abstain_above else None
 

@@ -152,6 +152,17 @@ def test_a_remote_model_sees_no_stored_value_unless_a_setting_allows_it(warehous
     assert "customer.country = 'haiti'" in told.asked[0]
 
 
+def test_a_remote_model_sees_no_stored_value_that_the_checks_put_into_an_earlier_turn(warehouse: Warehouse) -> None:
+    away = Settings(model="http://models.example.com/v1#big")
+    earlier = Turn(question="Who is from Haiti?", sql="SELECT name FROM customer WHERE country = 'haiti'")
+    for settings, seen in ((away, False), (away.model_copy(update={"share_values": True}), True)):
+        says = model("SELECT count(*) FROM customer")
+        ask(Question(text="And how many customers?", history=(earlier,)), warehouse, says, settings)
+        assert says.asked
+        assert any("Its SQL: SELECT name FROM customer" in text for text in says.asked)
+        assert any("'haiti'" in text for text in says.asked) is seen
+
+
 @pytest.mark.parametrize("text", ["Show me the data", "hello", "help me", "What is there to see?"])
 def test_a_question_that_says_too_little_is_asked_back(warehouse: Warehouse, text: str) -> None:
     answer = ask(text, warehouse, model("SELECT 1"), SETTINGS)
