@@ -132,6 +132,31 @@ def test_another_warehouse_may_be_given(keep: Keep, shop: Path, tmp_path: Path) 
     assert (code, told["warehouse"]) == (0, str(other))
 
 
+def test_what_the_settings_allow_is_allowed_again(keep: Keep, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ARCTIC_COPILOT_ALLOW_SYSTEM_TABLES", "true")
+    monkeypatch.setenv("ARCTIC_COPILOT_ABSTAIN_ABOVE", "1")
+    kept = keep("SELECT table_name FROM information_schema.tables")
+    assert replay(kept)[0] == 0
+    monkeypatch.delenv("ARCTIC_COPILOT_ALLOW_SYSTEM_TABLES")
+    assert (replay(kept)[1]["status"], replay(kept)[0]) != ("same", 0)
+
+
+def test_one_changed_cell_is_changed_data(keep: Keep, shop: Path) -> None:
+    kept = keep("SELECT id, product FROM sales ORDER BY id")
+    change(shop, "UPDATE sales SET product = 'gin' WHERE id = 2")
+    code, told = replay(kept)
+    assert (code, changed(told), told["row_count"]) == (3, {"data"}, 3)
+
+
+def test_an_answer_of_another_engine_fails_in_words(keep: Keep) -> None:
+    kept = keep(SQL)
+    proof = json.loads(kept.read_text())["proof"] | {"dialect": "snowflake"}
+    result = run("replay", str(edit(kept, proof=proof)))
+    assert result.exit_code in (1, 2)
+    assert "snowflake" in result.output
+    assert "Traceback" not in result.output
+
+
 def test_in_words_it_says_the_same(keep: Keep) -> None:
     assert "Same: the data, the SQL and the catalog" in run("replay", str(keep(SQL))).stdout
 
