@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from sqlglot import exp
 from sqlglot.optimizer.scope import Scope, traverse_scope
 
+from sql_tools.catalog_index import tables_named
+from sql_tools.identifiers import same
 from sql_tools.models import Context, Table
 
 Name = tuple[str, str]  # alias, column; lower case
@@ -175,8 +177,7 @@ def _source(node: exp.Expr, scope: Scope, context: Context) -> Source | None:
 
 def stored(node: exp.Table, context: Context) -> Table | None:
     """The catalog's table that FROM names; None if it names none."""
-    hits = [t for t in context.catalog if t.name.lower() == node.name.lower()]
-    hits = [t for t in hits if not node.db or t.schema_name.lower() == node.db.lower()]
+    hits = [t for t in tables_named(node.name, context.catalog) if not node.db or same(t.schema_name, node.db)]
     return next((t for t in hits if t.in_default_schema), hits[0] if hits else None)
 
 

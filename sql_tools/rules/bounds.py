@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 
 from sqlglot import exp
 
+from sql_tools.catalog_index import tables_named
 from sql_tools.errors import InvalidSQLError
 from sql_tools.models import Context
 
@@ -92,8 +93,9 @@ def _collects_distinct(cte: exp.CTE) -> bool:
 
 def products_are_small(tree: exp.Expr, context: Context) -> tuple[exp.Expr, str]:
     """Tables that no condition ties together multiply: the estimate stays under the limit in every SELECT."""
-    stored = {table.name.lower(): table.row_count or UNKNOWN_ROWS for table in context.catalog}
-    owners = {table.name.lower(): {c.name.lower() for c in table.columns} for table in context.catalog}
+    named = [t for node in tree.find_all(exp.Table) for t in tables_named(node.name, context.catalog)]
+    stored = {table.name.lower(): table.row_count or UNKNOWN_ROWS for table in named}
+    owners = {table.name.lower(): {c.name.lower() for c in table.columns} for table in named}
     largest = 0
     for select in tree.find_all(exp.Select):
         groups = _groups(select, stored, owners)

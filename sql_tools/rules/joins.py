@@ -9,6 +9,7 @@ from collections import deque
 
 from sqlglot import exp
 
+from sql_tools.catalog_index import tables_named
 from sql_tools.identifiers import identifier, same
 from sql_tools.models import Context, Table
 from sql_tools.rules import mend
@@ -97,7 +98,7 @@ def key_equality(aliases: dict[str, str], edge: Edge, context: Context) -> exp.E
 
 def bound_column(table: str, name: str, context: Context, *, alias: str = "") -> exp.Column:
     """A column as the binder leaves it: written as stored, its catalog entry in its meta."""
-    stored = next(t for t in context.catalog if same(t.name, table))
+    stored = tables_named(table, context.catalog)[0]
     column = exp.column(identifier(name, context.dialect), alias or None)
     column.meta.update(table=stored, column=next((c for c in stored.columns if same(c.name, name)), None))
     return column
@@ -134,7 +135,7 @@ def plain_sources(select: exp.Select, context: Context) -> dict[str, Table]:
 def stored_table(node: exp.Expr | None, context: Context) -> Table | None:
     if not isinstance(node, exp.Table):
         return None
-    return next((t for t in context.catalog if same(t.name, node.name)), None)
+    return next(iter(tables_named(node.name, context.catalog)), None)
 
 
 def pair_of(condition: exp.Expr, tables: dict[str, Table]) -> Edge | None:

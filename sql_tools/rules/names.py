@@ -8,6 +8,7 @@ that do exist.
 from sqlglot import exp
 from sqlglot.optimizer.scope import Scope, traverse_scope
 
+from sql_tools.catalog_index import tables_named
 from sql_tools.errors import InvalidSQLError
 from sql_tools.identifiers import identifier, nearest, same
 from sql_tools.models import Context, Table
@@ -70,7 +71,7 @@ def no_column_equals_itself(tree: exp.Expr, context: Context) -> tuple[exp.Expr,
 
 
 def _find_table(table: exp.Table, context: Context) -> Table:
-    hits = [t for t in context.catalog if same(table.name, t.name) and (not table.db or same(table.db, t.schema_name))]
+    hits = [t for t in tables_named(table.name, context.catalog) if not table.db or same(table.db, t.schema_name)]
     if table.catalog:
         hits = [t for t in hits if same(table.catalog, t.database)]
     if len(hits) > 1:

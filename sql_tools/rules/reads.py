@@ -9,6 +9,7 @@ import re
 
 from sqlglot import exp
 
+from sql_tools.catalog_index import tables_named
 from sql_tools.errors import InvalidSQLError
 from sql_tools.models import Context
 from sql_tools.rules.read_functions import CLASSES, arity_of, takes
@@ -134,7 +135,7 @@ ROW_SOURCES = (exp.Explode, exp.Flatten, exp.SplitToTable, exp.Generator, exp.Ge
 
 def only_plain_tables(tree: exp.Expr, context: Context) -> tuple[exp.Expr, str]:
     """FROM names tables and subqueries: no files, stages, system views, nor functions but those that make rows."""
-    stored = {table.name.lower() for table in context.catalog}
+    stored = {t.name.lower() for node in tree.find_all(exp.Table) for t in tables_named(node.name, context.catalog)}
     for table in tree.find_all(exp.Table):
         _check_source(table, stored, context)
         if clause := next((key for key in TABLE_CLAUSES if table.args.get(key)), ""):

@@ -1,0 +1,35 @@
+"""A catalog's tables by name, so that a check costs the same in a schema of a hundred thousand columns as in a small one."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from functools import lru_cache
+
+from sql_tools.models import Table
+
+Tables = tuple[Table, ...]
+
+
+def tables_named(name: str, catalog: Tables) -> Tables:
+    """The catalog's tables of that name in any case, in the catalog's order."""
+    return _by_name(_Same(catalog)).get(name.casefold(), ())
+
+
+class _Same:
+    """A catalog that equals itself alone: to hash all its tables would cost more than to look for one."""
+
+    def __init__(self, catalog: Tables) -> None:
+        self.catalog = catalog
+
+    def __hash__(self) -> int:
+        return id(self.catalog)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and self.catalog is other.catalog
+
+
+@lru_cache(maxsize=8)
+def _by_name(kept: _Same) -> Mapping[str, Tables]:
+    found = defaultdict[str, list[Table]](list)
+    for table in kept.catalog:
+        found[table.name.casefold()].append(table)
+    return {name: tuple(tables) for name, tables in found.items()}
