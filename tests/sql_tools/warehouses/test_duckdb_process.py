@@ -51,15 +51,24 @@ def run(warehouse, sql, max_rows=100, timeout_seconds=20.0):
     return warehouse.run(sql, max_rows=max_rows, timeout_seconds=timeout_seconds)
 
 
+@pytest.fixture(autouse=True)
+def earlier(monkeypatch):
+    """Processes of warehouses that other tests keep open are none of ours."""
+    monkeypatch.setitem(EARLIER, "pids", frozenset(children()))
+
+
+EARLIER = {"pids": frozenset()}
+
+
 def children(parent: int | None = None) -> set[int]:
-    """The engine's processes started by `parent`, this one by default."""
+    """The engine's processes started by `parent`, by default those of this program that the test at hand started."""
     found = set()
     for folder in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
             is_child = int((folder / "stat").read_text().rsplit(")", 1)[1].split()[1]) == (parent or os.getpid())
             if is_child and b"duckdb_worker" in (folder / "cmdline").read_bytes():
                 found.add(int(folder.name))
-    return found
+    return found - EARLIER["pids"]
 
 
 @pytest.mark.parametrize(
