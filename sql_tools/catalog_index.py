@@ -4,6 +4,9 @@ from collections import defaultdict
 from collections.abc import Mapping
 from functools import lru_cache
 
+from sqlglot import exp
+
+from sql_tools.identifiers import same
 from sql_tools.models import Table
 
 Tables = tuple[Table, ...]
@@ -12,6 +15,24 @@ Tables = tuple[Table, ...]
 def tables_named(name: str, catalog: Tables) -> Tables:
     """The catalog's tables of that name in any case, in the catalog's order."""
     return _by_name(_Same(catalog)).get(name.casefold(), ())
+
+
+def tables_meant(node: exp.Table, catalog: Tables) -> Tables:
+    """The catalog's tables that a node of FROM may mean: as many of its parts as are written agree.
+
+    Where names differ only in case, as quoted ones may on Snowflake, those written letter by letter as the node win;
+    where schemas have namesakes, the one that needs no schema.
+    """
+    hits = [t for t in tables_named(node.name, catalog) if not node.db or same(node.db, t.schema_name)]
+    if node.catalog:
+        hits = [t for t in hits if same(node.catalog, t.database)]
+    if len(hits) > 1:
+        hits = [t for t in hits if t.name == node.name] or hits
+    if len(hits) > 1 and not node.db:
+        hits = [t for t in hits if t.in_default_schema] or hits
+    if len(hits) > 1 and not node.catalog:
+        hits = [t for t in hits if t.in_default_database] or hits
+    return tuple(hits)
 
 
 class _Same:

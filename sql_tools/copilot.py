@@ -4,6 +4,7 @@ import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from uuid import uuid4
 
 from langchain_core.language_models import BaseChatModel
 
@@ -11,7 +12,7 @@ from sql_tools.abstain import doubt, says_too_little, weigh
 from sql_tools.answer import answer
 from sql_tools.doubts import Doubts, doubts
 from sql_tools.empty import is_empty, why_empty
-from sql_tools.errors import InvalidSQLError, QuestionError, WarehouseError
+from sql_tools.errors import InvalidSQLError, OverBudgetError, QuestionError, StaleCatalogError, WarehouseError
 from sql_tools.execute import execute
 from sql_tools.fingerprints import prompt_hash
 from sql_tools.generate import generate
@@ -33,6 +34,7 @@ from sql_tools.models import (
 )
 from sql_tools.prompt import prompt, repair_prompt, without_values
 from sql_tools.proof import model_name, proof
+from sql_tools.query_tag import tag_field, tagged
 from sql_tools.refuse import refuse
 from sql_tools.retrieve import catalog_of, retrieve
 from sql_tools.settings import Settings
@@ -78,7 +80,13 @@ def ask(
     WarehouseError if the catalog cannot be read. A query the engine refuses is an Answer with status failed.
     """
     asked = Question(text=question) if isinstance(question, str) else question
-    return _Run(usable(asked, settings), warehouse, model, settings, on_stage).answer()
+    run = _Run(usable(asked, settings), warehouse, model, settings, on_stage)
+    with tagged(request=tag_field("request") or uuid4().hex, model=model_name(model)):
+        try:
+            return run.answer()
+        except StaleCatalogError as error:  # once: the catalog has been read again since
+            run.renewed = error.message
+            return run.answer()
 
 
 def check(sql: str, warehouse: Warehouse, settings: Settings, *, ask_data: bool = True) -> CheckReport:
@@ -90,6 +98,9 @@ def check(sql: str, warehouse: Warehouse, settings: Settings, *, ask_data: bool 
         valid = validate(DraftSQL(text=sql, dialect=warehouse.dialect), context, explain=warehouse.explain)
     except InvalidSQLError as error:
         return CheckReport(allowed=False, sql=sql, problems=(Problem(rule=error.rule, message=error.message),))
+    except OverBudgetError as error:
+        problem = Problem(rule="scan_budget", message=f"{error.message} {error.hint}".strip())
+        return CheckReport(allowed=False, sql=error.sql, problems=(problem,))
     found = doubts(valid.text, context, warehouse) if ask_data else Doubts()
     return CheckReport(allowed=True, sql=valid.text, checks=valid.checks + found.checks, rewritten=found.rewritten)
 
@@ -132,8 +143,16 @@ class _Run:
         self.doubt = 0.0
         self.last_rule = ""
         self.grammar: str | None = None
+        self.renewed = ""  # why the catalog was read again on the way
 
     def answer(self) -> Answer:
+        """The answer; one that would cost more than agreed is a question back."""
+        try:
+            return self._answer()
+        except OverBudgetError as error:
+            return self._over_budget(error)
+
+    def _answer(self) -> Answer:
         if refusal := refuse(self.question.text):
             return self._finish("refused", message=refusal)
         with self._stage("retrieve"):
@@ -191,6 +210,11 @@ class _Run:
         message = f"I can't answer that from this schema: {about}its tables are {names}."
         return self._finish("abstained", message=message, checks=(check,))
 
+    def _over_budget(self, error: OverBudgetError) -> Answer:
+        check = Check(name="scan_budget", passed=False, detail=error.message)
+        message = f"{error.message} {error.hint}".strip()
+        return self._finish("clarify", message=message, checks=(check,)).model_copy(update={"sql": error.sql})
+
     def _try_all(
         self, drafts: tuple[DraftSQL, ...], context: Context
     ) -> tuple[list[tuple[ValidSQL, QueryResult]], str]:
@@ -227,6 +251,8 @@ class _Run:
             valid, result = outcomes[winner]
             found = doubts(valid.text, context, self.warehouse)
             checks = valid.checks + found.checks
+            if self.renewed:
+                checks += (Check(name="catalog", passed=True, detail=self.renewed),)
             if self.settings.candidates > 1:
                 checks += (Check(name="agreement", passed=True, detail=f"{agreed} of {len(outcomes)} drafts agree"),)
             card = self._proof(valid.model_copy(update={"checks": checks}), result, context, asked)
@@ -289,6 +315,7 @@ class _Run:
             self.on_stage(stage, detail)
         started = time.perf_counter()
         try:
-            yield
+            with tagged(stage=stage):
+                yield
         finally:
             self.timings[stage] = self.timings.get(stage, 0.0) + time.perf_counter() - started

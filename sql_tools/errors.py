@@ -49,3 +49,17 @@ class WarehouseError(CopilotError):
 
 class QueryTimeoutError(WarehouseError):
     """The query ran past its limit and was stopped."""
+
+
+class OverBudgetError(CopilotError):
+    """The query would read more than the asker's budget: a person has to agree. `sql` is what would have run."""
+
+    def __init__(self, message: str, hint: str = "", *, sql: str = "") -> None:
+        super().__init__(message, hint)
+        self.sql = sql
+
+
+class StaleCatalogError(CopilotError):
+    """What the catalog says is no longer so; it has been read again, so that asking once more may succeed."""
+
+    retryable: ClassVar[bool] = True

@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from sqlglot import exp
 from sqlglot.optimizer.scope import Scope, traverse_scope
 
-from sql_tools.catalog_index import tables_named
-from sql_tools.identifiers import same
+from sql_tools.catalog_index import tables_meant
 from sql_tools.models import Context, Table
 
 Name = tuple[str, str]  # alias, column; lower case
@@ -177,8 +176,7 @@ def _source(node: exp.Expr, scope: Scope, context: Context) -> Source | None:
 
 def stored(node: exp.Table, context: Context) -> Table | None:
     """The catalog's table that FROM names; None if it names none."""
-    hits = [t for t in tables_named(node.name, context.catalog) if not node.db or same(t.schema_name, node.db)]
-    return next((t for t in hits if t.in_default_schema), hits[0] if hits else None)
+    return next(iter(tables_meant(node, context.catalog)), None)
 
 
 def _output(scope: Scope, context: Context) -> tuple[list[str], tuple[frozenset[str], ...]]:

@@ -7,6 +7,7 @@ from functools import lru_cache
 
 from sqlglot import exp
 from sqlglot.dialects.dialect import Dialect
+from sqlglot.optimizer.normalize_identifiers import normalize_identifiers
 
 PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 EXTRA_RESERVED = frozenset(
@@ -36,6 +37,14 @@ def quote(parts: Iterable[str], dialect: str) -> str:
     """A dotted SQL name for stored parts, e.g. `sales."order"`."""
     writer = Dialect.get_or_raise(dialect)
     return ".".join(writer.generate(identifier(part, dialect)) for part in parts)
+
+
+def folded(tree: exp.Expr, dialect: str) -> exp.Expr:
+    """The tree with its unquoted names in the case the engine gives them: upper on Snowflake, as written elsewhere.
+
+    So an alias `o` and `O.ID` are one name, which is then never quoted in lower case; quoted names stay.
+    """
+    return normalize_identifiers(tree, dialect=dialect) if dialect == "snowflake" else tree
 
 
 def same(written: str, stored: str) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from sqlglot import exp
 
-from sql_tools.catalog_index import tables_named
+from sql_tools.catalog_index import tables_meant
 from sql_tools.ctes import names_cte
 from sql_tools.identifiers import same
 from sql_tools.models import Context, ForeignKey, Table
@@ -45,8 +45,7 @@ def stored_table(node: exp.Expr, context: Context) -> Table | None:
     """The catalog's table a node of FROM names; None for a CTE, a subquery, a function."""
     if not isinstance(node, exp.Table) or names_cte(node):
         return None
-    hits = [t for t in tables_named(node.name, context.catalog) if not node.db or same(t.schema_name, node.db)]
-    return next((t for t in hits if t.in_default_schema), hits[0] if hits else None)
+    return next(iter(tables_meant(node, context.catalog)), None)
 
 
 def equated(condition: exp.Expr | None) -> list[Pair] | None:

@@ -50,7 +50,8 @@ class Column(Record):
 
 
 class Table(Record):
-    """One table as the prompt sees it. `in_default_schema` means SQL may name it without its schema."""
+    """One table as the prompt sees it. `in_default_schema` means SQL may name it without its schema,
+    `in_default_database` without its database."""
 
     database: str = ""
     schema_name: str  # `schema` would shadow a pydantic attribute
@@ -61,10 +62,13 @@ class Table(Record):
     comment: str = ""
     row_count: int | None = None
     in_default_schema: bool = True
+    in_default_database: bool = True
 
     @property
     def path(self) -> tuple[str, ...]:
         """The shortest name SQL may use, as unquoted parts."""
+        if not self.in_default_database:
+            return (self.database, self.schema_name, self.name)
         return (self.name,) if self.in_default_schema else (self.schema_name, self.name)
 
 

@@ -43,6 +43,8 @@ class Probe:
         self.asked += 1
         try:
             sql = query.sql(dialect=self.dialect, comments=False)
+            if not self.warehouse.is_cheap(sql):
+                return None
             return self.warehouse.run(sql, max_rows=max_rows, timeout_seconds=limit)
         except WarehouseError:
             return None
@@ -118,4 +120,4 @@ def table_of(table: Table, dialect: str, alias: str = "") -> exp.Table:
     """The table as FROM names it."""
     parts = [identifier(part, dialect) for part in table.path]
     named = exp.TableAlias(this=exp.to_identifier(alias)) if alias else None
-    return exp.Table(this=parts[-1], db=parts[0] if len(parts) > 1 else None, alias=named)
+    return exp.Table(**dict(zip(("this", "db", "catalog"), reversed(parts), strict=False)), alias=named)

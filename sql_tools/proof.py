@@ -43,7 +43,7 @@ def proof(
         sql=valid.text,
         sql_hash=text_hash(valid.text),
         warehouse=warehouse.name,
-        role=getattr(warehouse, "role", "") or f"{_user()}@local",
+        role=warehouse.role or f"{_user()}@local",
         query_id=result.query_id or str(uuid4()),
         model=model_name(model),
         weights=str((model.metadata or {}).get("weights", "")),

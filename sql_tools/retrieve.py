@@ -139,10 +139,11 @@ _catalogs: WeakKeyDictionary[Warehouse, Catalog] = WeakKeyDictionary()
 
 
 def catalog_of(warehouse: Warehouse) -> Catalog:
-    """The warehouse's catalog, indexed once an open connection; never shared between connections, so never between roles."""
-    if warehouse not in _catalogs:
-        _catalogs[warehouse] = Catalog(warehouse)
-    return _catalogs[warehouse]
+    """The warehouse's catalog, indexed once a reading of its tables; never shared between connections, so never between roles."""
+    found = _catalogs.get(warehouse)
+    if found is None or found.tables is not warehouse.tables():  # read anew since, as where a table was dropped
+        found = _catalogs[warehouse] = Catalog(warehouse)
+    return found
 
 
 def _terms_of(text: str) -> Iterable[str]:

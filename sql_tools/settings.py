@@ -11,6 +11,7 @@ from sql_tools.errors import SettingsError
 from sql_tools.models import ReadLimits
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
+IN_ACCOUNT = ("cortex:", "function:")  # models that run inside a Snowflake account
 
 
 class Settings(BaseSettings):
@@ -18,8 +19,13 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="ARCTIC_COPILOT_", frozen=True, extra="forbid")
 
-    warehouse: str = Field("demo", description="demo, a .duckdb or .sqlite file, or a folder of CSV/Parquet files")
-    model: str = Field("local", description="local, local-small, a GGUF path, or an OpenAI-compatible URL#model")
+    warehouse: str = Field(
+        "demo", description="demo, a .duckdb or .sqlite file, a folder of CSV/Parquet, or snowflake[:CONNECTION]"
+    )
+    model: str = Field(
+        "local",
+        description="local, local-small, a GGUF path, an OpenAI-compatible URL#model, cortex:NAME or function:NAME",
+    )
     api_key: SecretStr = Field(SecretStr(""), description="key for an OpenAI-compatible URL")
     cache_dir: Path = Field(Path("~/.cache/arctic-copilot"), description="where weights and loaded data are kept")
     max_rows: int = Field(1000, ge=1, le=1_000_000, description="rows returned at most")
@@ -35,6 +41,14 @@ class Settings(BaseSettings):
     grammar: Literal["never", "repair", "always"] = Field("never", description="when the schema's grammar binds drafts")
     max_question_chars: int = Field(4000, ge=1, description="longest question taken")
     max_prompt_columns: int = Field(150, ge=1, description="schemas up to this many columns pass whole")
+    snowflake_schemas: str = Field("", description="what to read there: DATABASE.SCHEMA or DATABASE, by commas")
+    max_scan_gb: float = Field(50.0, gt=0, description="what one Snowflake query may scan without consent, in GB")
+    role_scan_gb: str = Field("", description="the same for some roles, e.g. ANALYST=200, INTERN=1")
+    max_scan_partitions: int = Field(0, ge=0, description="micro-partitions one query may scan; 0 for any number")
+    allow_scan_gb: float = Field(0.0, ge=0, description="consent to queries that scan up to this many GB")
+    keep_catalog: bool = Field(True, description="keep what was read of a Snowflake account in the cache folder?")
+    catalog_max_age_hours: float = Field(24.0, ge=0, description="how long a kept catalog is used unasked")
+    sample_seconds: float = Field(60.0, ge=0, description="how long to read sample values when indexing; 0 for none")
     share_values: bool = Field(False, description="may sample values go to a model that is not on this machine?")
 
     @property
@@ -55,8 +69,25 @@ class Settings(BaseSettings):
     @property
     def may_share_values(self) -> bool:
         """May the model see stored values? Always if it is on this machine, else only if the setting says so."""
+        if self.model.startswith(IN_ACCOUNT):
+            return self.share_values
         host = urlparse(self.model).hostname if "://" in self.model else "localhost"
         return self.share_values or host in LOOPBACK
+
+    def scan_gb_of(self, role: str) -> float:
+        """What one query of this role may scan, in GB (10^9 bytes); SettingsError if the list of roles is malformed."""
+        budgets = dict(_role_budget(part) for part in self.role_scan_gb.split(",") if part.strip())
+        return max(budgets.get(role.upper(), self.max_scan_gb), self.allow_scan_gb)
+
+
+def _role_budget(text: str) -> tuple[str, float]:
+    role, _, number = text.partition("=")
+    try:
+        return role.strip().upper(), float(number)
+    except ValueError as error:
+        raise SettingsError(
+            f"Bad settings: role_scan_gb: {text.strip()!r} is no budget.", "Write it like ANALYST=200, INTERN=1."
+        ) from error
 
 
 def read_settings(**overrides: object) -> Settings:

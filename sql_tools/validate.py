@@ -9,6 +9,7 @@ from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
 from sql_tools.errors import CopilotError, InvalidSQLError, WarehouseError
+from sql_tools.identifiers import folded
 from sql_tools.models import Check, Context, DraftSQL, ValidSQL
 from sql_tools.rules import (
     MENDS,
@@ -63,20 +64,20 @@ logging.getLogger("sqlglot").addHandler(logging.NullHandler())  # its warnings a
 LACKING = re.compile(r"Required keyword: '\w+' missing for <class '[\w.]*\.(\w+)'>")
 
 
-def validate(draft: DraftSQL, context: Context, *, explain: Callable[[str], None] | None = None) -> ValidSQL:
+def validate(draft: DraftSQL, context: Context, *, explain: Callable[[str], str | None] | None = None) -> ValidSQL:
     """The draft as it may run, with one check a rule. `explain` is the engine's own opinion, asked last.
 
     Raises InvalidSQLError with words a model or a user can act on; its `rule` names the rule.
     """
-    tree = parse(draft)
+    tree = folded(parse(draft), draft.dialect)
     checks = [Check(name="one_statement", passed=True, detail="one statement, comments dropped")]
     for rule in RULES if context.question else (rule for rule in RULES if rule not in MENDS):
         tree, detail = _apply(rule, tree, context)
         checks.append(Check(name=rule.__name__, passed=True, detail=detail))
     text = _written(tree, draft.dialect)
     if explain is not None:
-        _explain(text, explain)
-        checks.append(Check(name="engine_explain", passed=True, detail="the engine binds and plans it"))
+        planned = _explain(text, explain) or "the engine binds and plans it"
+        checks.append(Check(name="engine_explain", passed=True, detail=planned))
     return ValidSQL(text=text, dialect=draft.dialect, checks=tuple(checks))
 
 
@@ -141,8 +142,8 @@ def _any_write(trees: list[exp.Expr]) -> bool:
     return any(not isinstance(tree, (exp.Query, exp.Paren)) for tree in trees)
 
 
-def _explain(text: str, explain: Callable[[str], None]) -> None:
+def _explain(text: str, explain: Callable[[str], str | None]) -> str | None:
     try:
-        explain(text)
+        return explain(text)
     except WarehouseError as error:
         raise InvalidSQLError(error.message, error.hint, rule="engine_explain") from error

@@ -233,7 +233,7 @@ def _conditions(join: exp.Join) -> list[exp.Expr]:
 def table_node(name: str, context: Context) -> exp.Table:
     table = next(t for t in context.catalog if t.name == name)
     parts = [identifier(part, context.dialect) for part in table.path]
-    node = exp.Table(this=parts[-1], db=parts[0] if len(parts) > 1 else None)
+    node = exp.Table(**dict(zip(("this", "db", "catalog"), reversed(parts), strict=False)))
     node.meta["added"] = True
     return node
 

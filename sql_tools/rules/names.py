@@ -8,7 +8,7 @@ that do exist.
 from sqlglot import exp
 from sqlglot.optimizer.scope import Scope, traverse_scope
 
-from sql_tools.catalog_index import tables_named
+from sql_tools.catalog_index import tables_meant
 from sql_tools.errors import InvalidSQLError
 from sql_tools.identifiers import identifier, nearest, same
 from sql_tools.models import Context, Table
@@ -71,15 +71,11 @@ def no_column_equals_itself(tree: exp.Expr, context: Context) -> tuple[exp.Expr,
 
 
 def _find_table(table: exp.Table, context: Context) -> Table:
-    hits = [t for t in tables_named(table.name, context.catalog) if not table.db or same(table.db, t.schema_name)]
-    if table.catalog:
-        hits = [t for t in hits if same(table.catalog, t.database)]
-    if len(hits) > 1:
-        hits = [t for t in hits if t.in_default_schema] or hits
+    hits = tables_meant(table, context.catalog)
     if len(hits) == 1:
         return hits[0]
     if hits:
-        schemas = ", ".join(sorted(t.schema_name for t in hits))
+        schemas = ", ".join(sorted(".".join(t.path[:-1]) or t.schema_name for t in hits))
         raise InvalidSQLError(f"Table {table.name} is in several schemas ({schemas}): name one.", rule="known_tables")
     names = [t.name for t in context.catalog]
     alike = [t for t in context.catalog if _letters(t.name) == _letters(table.name)]
@@ -98,8 +94,8 @@ def _rename_table(table: exp.Table, stored: Table, dialect: str) -> None:
     if not table.alias and table.name != stored.path[-1] and table.parent_select is not None:
         table.set("alias", None)
     table.set("this", identifier(stored.path[-1], dialect))
-    table.set("db", identifier(stored.path[0], dialect) if len(stored.path) > 1 else None)
-    table.set("catalog", None)
+    table.set("db", identifier(stored.path[-2], dialect) if len(stored.path) > 1 else None)
+    table.set("catalog", identifier(stored.path[-3], dialect) if len(stored.path) > 2 else None)
     table.set("_stored", None)
 
 
@@ -338,4 +334,4 @@ def _bare(name: str) -> str:
 
 
 def _match(name: str, columns: list[str]) -> str | None:
-    return next((column for column in columns if same(name, column)), None)
+    return name if name in columns else next((column for column in columns if same(name, column)), None)

@@ -19,12 +19,20 @@ class Warehouse(Protocol):
     dialect: str  # sqlglot's name of its SQL
     remote: bool  # data lives in a service, not on this machine
     notes: tuple[str, ...]  # what was left out or changed on the way in, one sentence each
+    role: str  # under which the engine runs what we send; empty where the engine knows no roles
 
     def tables(self) -> tuple[Table, ...]:
         """All that can be read, in a stable order, with keys, comments, row counts, values and samples."""
 
-    def explain(self, sql: str) -> None:
-        """Bind and plan without running; WarehouseError carries the engine's complaint."""
+    def explain(self, sql: str) -> str | None:
+        """Bind and plan without running; says what it would read, if the engine tells.
+
+        WarehouseError carries the engine's complaint; OverBudgetError says that a person has to agree first,
+        StaleCatalogError that `tables` has changed.
+        """
+
+    def is_cheap(self, sql: str) -> bool:
+        """May we run this on our own account, to learn about the data, without asking who pays for it?"""
 
     def run(self, sql: str, *, max_rows: int, timeout_seconds: float) -> QueryResult:
         """Rows of one SELECT; QueryTimeoutError past `timeout_seconds`."""
@@ -33,11 +41,16 @@ class Warehouse(Protocol):
 
 
 def open_warehouse(target: str, settings: Settings, on_progress: OnProgress | None = None) -> Warehouse:
-    """The warehouse `target` names: `demo`, a .duckdb or SQLite file, or a folder of CSV/Parquet files.
+    """The warehouse `target` names: `demo`, a .duckdb or SQLite file, a folder of CSV/Parquet files, or `snowflake`,
+    with `:NAME` for one of the connections in connections.toml.
 
     The demo is built and foreign files are loaded on first use, both kept in the cache; `on_progress` hears of that.
     Raises WarehouseError with a hint when there is nothing to read.
     """
+    if target.partition(":")[0].lower() == "snowflake":
+        from sql_tools.warehouses import snowflake
+
+        return snowflake.connect(target, settings, on_progress=on_progress)
     from sql_tools.warehouses import demo, duckdb, load  # they need the engine; `import sql_tools` must not
 
     if target == "demo":

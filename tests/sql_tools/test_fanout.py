@@ -70,6 +70,9 @@ class Slow:
 
     def explain(self, sql: str) -> None: ...
 
+    def is_cheap(self, sql: str) -> bool:
+        return True
+
     def run(self, sql: str, *, max_rows: int, timeout_seconds: float) -> QueryResult:
         raise QueryTimeoutError("too slow")
 

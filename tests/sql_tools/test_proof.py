@@ -56,6 +56,9 @@ class Slow:
     dialect = "duckdb"
     calls = 0
 
+    def is_cheap(self, sql: str) -> bool:
+        return True
+
     def run(self, sql: str, *, max_rows: int, timeout_seconds: float) -> QueryResult:
         self.calls += 1
         time.sleep(timeout_seconds + 0.05)
