@@ -7,11 +7,11 @@ negation either: a made-up alias may be a keyword. Names of tables, columns and 
 
 import re
 
-from sql_tools.grammar.scope import DERIVED, WITH
+from sql_tools.grammar.scope import CTES, DERIVED, WITH
 
 RULE = re.compile(r"^([a-z_0-9]+)(?:::_)? *:((?:.*\n(?!\S))*.*)$", re.M)
 TERMINAL = re.compile(r"^([A-Z][A-Z0-9_]*): /((?:\\.|[^/\\])*)/", re.M)
-FREE = re.compile(rf"^.*(?:%if .*bit_set\((?:{DERIVED}|{WITH})\)|P_WITH with).*$\n?", re.M)
+FREE = re.compile(rf"^.*(?:%if .*bit_set\((?:{DERIVED}|{WITH}|{CTES})\)|P_WITH with).*$\n?", re.M)
 BEYOND_ASCII = r"\u00C0-\uFFFF"  # written differently by each reader of GBNF
 CONDITION = re.compile(r" %if .*$", re.M)
 PARAMETER = re.compile(r"::(?:\w+\([^)]*\)|\w+)")

@@ -1,11 +1,11 @@
 """What the 64 bits of a rule's parameter mean, and the names `select.lark` calls them by.
 
-Bits 0 to 44 say which tables are in scope (tables beyond 45 share bits, so a column may then slip in with its
+Bits 0 to 43 say which tables are in scope (tables beyond 44 share bits, so a column may then slip in with its
 bit's other table); the rest are flags and three counters that keep lists, set operations and nesting finite.
 """
 
-TABLE_BITS = 45
-OUTER_MANY, DERIVED, WITH, ALIAS, LIST = range(45, 50)
+TABLE_BITS = 44
+OUTER_MANY, DERIVED, WITH, CTES, ALIAS, LIST = range(44, 50)
 SETS, COUNT, DEPTH = "[50:54]", "[54:59]", "[59:63]"
 EARLIER_ALIAS = 63
 ALL = (1 << 64) - 1
@@ -25,14 +25,15 @@ def span(field: str) -> int:
 PLACES: dict[str, str] = {
     "OMD": hex(bits(OUTER_MANY, DERIVED)),
     "ENTER": hex(ALL & ~(bits(ALIAS, EARLIER_ALIAS) | span(COUNT) | span(SETS))),  # a subquery starts afresh
-    "FORGET": hex(bits(OUTER_MANY, DERIVED, WITH) | span(DEPTH)),
-    "NEXT": hex(bits(OUTER_MANY, WITH, EARLIER_ALIAS) | span(DEPTH) | span(SETS)),  # the next SELECT of a set operation
+    "FORGET": hex(bits(OUTER_MANY, DERIVED, WITH, CTES) | span(DEPTH)),
+    "NEXT": hex(bits(OUTER_MANY, WITH, CTES, EARLIER_ALIAS) | span(DEPTH) | span(SETS)),  # the next SELECT of a set operation
     "L": str(LIST),
     "SETS": SETS,
     "COUNT": COUNT,
     "DEPTH": DEPTH,
-    "WITHMASK": hex(bits(WITH)),
+    "WITHMASK": hex(bits(WITH, CTES)),
     "WITH": str(WITH),
+    "CTES": str(CTES),
     "OM": str(OUTER_MANY),
     "D": str(DERIVED),
     "A": str(ALIAS),

@@ -13,30 +13,31 @@ WORD = re.compile(r"\b([PISK])_([A-Z_]+)\b")
 
 COMMON: dict[str, str] = {
     "FUNCTION1": """abs acos asin atan ceil cos day dayname dayofweek dayofyear degrees exp floor hour last_day length
-        ln lower minute month monthname quarter radians reverse second sign sin sqrt tan trim upper week
+        ln log lower ltrim minute month monthname quarter radians reverse round rtrim second sign sin sqrt tan trim upper week
         year""",
-    "FUNCTION2": """atan2 contains left mod nullif pow power right""",
-    "FUNCTION3": """lpad replace rpad regexp_replace split_part translate""",
-    "FUNCTION": """coalesce concat concat_ws greatest least log ltrim round rtrim substr substring""",
+    "FUNCTION2": """atan2 contains left log ltrim mod nullif pow power right round rtrim substr substring""",
+    "FUNCTION3": """lpad replace rpad regexp_replace split_part substr substring translate""",
+    "FUNCTION": "coalesce concat concat_ws greatest least",
     "AGGREGATE": """any_value approx_count_distinct avg count max median min mode stddev stddev_pop stddev_samp sum
         var_pop var_samp variance""",
     "AGGREGATE2": """corr covar_pop covar_samp max_by min_by regr_intercept regr_slope""",
-    "LISTING": """array_agg listagg""",
+    "LISTING": "listagg",
+    "COLLECT": "array_agg",
     "PERCENTILE": "percentile_cont percentile_disc",
     "RANK": "cume_dist dense_rank percent_rank rank row_number",
     "WINDOW1": "first_value last_value ntile",
     "WINDOW": "lag lead",
 }
 DUCKDB: dict[str, str] = {
-    "FUNCTION1": """array_length ascii cbrt chr dayofmonth epoch isnan isodow len strip_accents trunc typeof unicode
+    "FUNCTION1": """array_length ascii cbrt chr date dayofmonth epoch isnan isodow len strip_accents trunc typeof unicode
         weekofyear""",
-    "FUNCTION2": """date_part date_trunc datepart ends_with ifnull instr list_contains prefix regexp_matches repeat
+    "FUNCTION2": """date_part date_trunc datepart ends_with ifnull instr list_contains prefix regexp_extract regexp_matches repeat
         starts_with strftime string_split strpos strptime suffix""",
-    "FUNCTION3": """date_diff datediff if make_date""",
-    "FUNCTION": """date regexp_extract""",
+    "FUNCTION3": """date_diff datediff if make_date regexp_extract""",
     "AGGREGATE": """bool_and bool_or count_if product""",
     "AGGREGATE2": """arg_max arg_min quantile_cont quantile_disc""",
-    "LISTING": """first group_concat last list string_agg""",
+    "LISTING": "group_concat string_agg",
+    "COLLECT": "first last list",
 }
 SNOWFLAKE: dict[str, str] = {
     "FUNCTION1": """array_size ascii cbrt chr dayofmonth dayofweekiso initcap nullifzero parse_json square to_boolean
@@ -58,7 +59,7 @@ TYPES = {
 }
 PARTS = "year quarter month week day dow doy hour minute second epoch isodow isoyear decade century dayofweek dayofyear"
 FUNCTION_CLASSES = (
-    *"FUNCTION1 FUNCTION2 FUNCTION3 FUNCTION FPART AGGREGATE AGGREGATE2 LISTING PERCENTILE RANK WINDOW1 WINDOW".split(),
+    *"FUNCTION1 FUNCTION2 FUNCTION3 FUNCTION FPART AGGREGATE AGGREGATE2 LISTING COLLECT PERCENTILE RANK WINDOW1 WINDOW".split(),
 )
 
 
@@ -113,6 +114,9 @@ STRINGS = {
 }
 NUMBER = r"[0-9]{1,25}(?:\.[0-9]{1,20})?"
 CONSTANT = "(?i:true|false|null|current_date|current_timestamp)"
+_BEFORE_ROW, _AFTER_ROW = (f"[0-9]{{1,4}}{MUST}(?i:{way})" for way in ("preceding", "following"))
+_ROW, _TO = f"(?i:current{MUST}row)", f"{MUST}(?i:and){MUST}"
+_BEFORE, _AFTER = f"(?i:unbounded{MUST}preceding)|{_BEFORE_ROW}", f"(?i:unbounded{MUST}following)|{_AFTER_ROW}"
 LITERALS: dict[str, str] = {
     "END": f"{GAP};{SPACE}{{0,4}}",
     "FENCE_OPEN": "[ \\n]{0,2}```(?:sql)?\\n",
@@ -153,7 +157,7 @@ LITERALS: dict[str, str] = {
     "OVER": f"{GAP}(?i:over){GAP}\\(",
     "F0": f"{GAP}(?i:now)",
     "FRAME_UNIT": f"{MUST}(?i:rows|range){MUST}(?i:between){SPACE}",
-    "BOUND": f"{GAP}(?i:current{MUST}row|(?:unbounded|[0-9]{{1,4}}){MUST}(?:preceding|following))",
+    "BOUNDS": f"{GAP}(?:(?:{_BEFORE}){_TO}(?:{_BEFORE_ROW}|{_ROW}|{_AFTER})|{_ROW}{_TO}(?:{_ROW}|{_AFTER})|{_AFTER_ROW}{_TO}(?:{_AFTER}))",
     "FLATTEN": f"{GAP}(?i:lateral{MUST}flatten|table{GAP}\\({GAP}flatten){GAP}\\((?:{GAP}(?i:input){GAP}=>)?",
     "FLAT": '(?i:value|index|key|this|path|seq)|"(?:VALUE|INDEX|KEY)"',
     "OUTER": f"{GAP}(?i:outer){GAP}=>{GAP}(?i:true|false)",

@@ -9,11 +9,12 @@ given before. Where none is, and where a column's table is not in FROM, the name
 """
 
 import json
+import math
 import random
 import re
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from re import _parser  # type: ignore[attr-defined]
 from typing import Any
@@ -26,10 +27,12 @@ from sqlglot.errors import SqlglotError
 
 from sql_tools.generate import sql_in
 from sql_tools.grammar import accepts, lark_grammar
+from sql_tools.grammar.scope import CTES, DERIVED, WITH
 from sql_tools.models import Table
 
 SCHEMAS = 5
 AT_LEAST = 20
+MAX_STEPS = 80  # on the way to an alternative whose condition may not hold there
 RULE = re.compile(r"^([a-z_0-9]+)(?:::_)? *:((?:.*\n(?!\S))*.*)$", re.M)
 TERMINAL = re.compile(r"^([A-Z][A-Z0-9_]*): /((?:\\.|[^/\\])*)/", re.M)
 TOKEN = re.compile(r"\(|\)|\{\d+,\d+\}|\?|\||\"\"|[A-Za-z_0-9]+(?:::(?:\w+\([^)]*\)|\w+))?")
@@ -48,6 +51,7 @@ class Sampler:
     def __init__(self, lark: str, rng: random.Random) -> None:
         first = TERMINAL.search(lark)
         assert first
+        self.lark = lark
         self.rng, self.used, self.budget, self.dead_ends = rng, Counter[tuple[str, int]](), 0, Counter[str]()
         self.terminals = {m[1]: m[2] for m in TERMINAL.finditer(lark)}
         self.sources = {m[1]: re.split(r"\s+\|\s+", m[2]) for m in RULE.finditer(lark[: first.start()])}
@@ -55,6 +59,16 @@ class Sampler:
             m[1]: [_alternative(a) for a in re.split(r"\s+\|\s+", m[2])] for m in RULE.finditer(lark[: first.start()])
         }
         self.depths = self._least_depths()
+        self.users: dict[str, set[str]] = {name: set() for name in self.rules}
+        for name, alternatives in self.rules.items():
+            for item in _named(items for items, _ in alternatives):
+                if item in self.users:
+                    self.users[item].add(name)
+        self.ways: dict[tuple[str, int], dict[str, int]] = {}
+        self.target: tuple[str, int] | None = None
+        self.then: tuple[str, int] | None = None
+        self.steps = 0
+        self.possible = [a for a in self.alternatives() if self.depths[a] < math.inf]
 
     def alternatives(self) -> list[tuple[str, int]]:
         """All that can be used: not those that hold a NIL alone."""
@@ -62,12 +76,41 @@ class Sampler:
             (n, i) for n, alts in self.rules.items() for i, (items, _) in enumerate(alts) if items != [("NIL", "", "")]
         ]
 
-    def sample(self, size: int) -> list[tuple[str, str]]:
-        """One string as (terminal, text), the rules chosen at random, the least used first; `size` is when to come to an end."""
-        self.budget = size
+    def sample(self, size: int, towards: set[str] | None = None) -> list[tuple[str, str]]:
+        """One string as (terminal, text), the rules chosen at random, the least used first; `size` is when to come to an end.
+
+        Every second one makes for the alternative used least of all, by some way that leads there; so does every one where
+        it is said which productions to make for."""
+        self.budget, self.steps, self.then = size, 0, None
+        wanted = [a for a in self.possible if not towards or _production(a[0], self.sources[a[0]][a[1]]) in towards]
+        least = self.rng.choice(wanted) if towards else min(wanted, key=lambda a: (self.used[a], self.rng.random()))
+        self.target = least if towards or self.rng.random() < 0.5 else None
+        condition = self.rules[least[0]][least[1]][1]
+        if self.target and any(f"bit_set({bit})" in condition for bit in (WITH, CTES, DERIVED)):
+            self.target, self.then = ("statement", 1), least  # a WITH has to come first
         out: list[tuple[str, str]] = []
         self._rule("start", 0, out)
         return out
+
+    def _way(self, what: object) -> float:
+        """How many rules away the target is."""
+        if self.target is None or self.steps >= MAX_STEPS:
+            return math.inf
+        if self.target not in self.ways:
+            self.ways[self.target] = self._distances(*self.target)
+        if isinstance(what, list):
+            return min((self._way(item) for item, _, _ in what), default=math.inf)
+        return self.ways[self.target].get(str(what), math.inf)
+
+    def _distances(self, name: str, index: int) -> dict[str, int]:
+        """From each rule to one alternative."""
+        found, ahead = {name: 0}, [name]
+        while ahead:
+            near = ahead.pop(0)
+            for rule in sorted(self.users[near] - set(found)):
+                found[rule] = found[near] + 1
+                ahead.append(rule)
+        return found
 
     def _rule(self, name: str, parameter: int, out: list[tuple[str, str]]) -> None:
         options = [
@@ -80,12 +123,20 @@ class Sampler:
             options = sorted(options, key=lambda i: self.depths[name, i])
         else:
             options = sorted(options, key=lambda i: (self.used[name, i] * self.rng.random(), self.rng.random()))
+        self.steps += 1
+        if self.target is not None and self.steps < MAX_STEPS:
+            options = sorted(
+                options, key=lambda i: -1 if (name, i) == self.target else self._way(self.rules[name][i][0])
+            )
         for chosen in options:
-            written = len(out)
+            written, target = len(out), self.target
+            if (name, chosen) == target:
+                self.target, self.then = self.then, None
             try:
                 self._items(self.rules[name][chosen][0], parameter, out)
             except InfeasibleError:
                 self.dead_ends[name] += len(out) > written
+                self.target = target
                 del out[written:]
             else:
                 self.used[name, chosen] += 1
@@ -93,14 +144,19 @@ class Sampler:
         raise InfeasibleError(name)
 
     def _items(self, items: list[tuple[object, str, str]], parameter: int, out: list[tuple[str, str]]) -> None:
-        for what, change, repeat in items:
-            for _ in range(self._times(what, repeat)):
+        target, ways = self.target, [self._way(what) for what, _, _ in items]
+        best = self.rng.choice([i for i, way in enumerate(ways) if way < math.inf] or [-1])
+        for place, (what, change, repeat) in enumerate(items):
+            self.target = target if place == best else None
+            for _ in range(max(self._times(what, repeat), place == best)):
                 if isinstance(what, list):
                     self._items(what, parameter, out)
                 elif str(what) in self.rules:
                     self._rule(str(what), changed(change, parameter), out)
                 elif what:
                     out.append((str(what), ""))
+            target = self.target if place == best else target
+        self.target = target
 
     def _times(self, what: object, repeat: str) -> int:
         if not repeat:
@@ -133,6 +189,13 @@ class Sampler:
             elif what == "NIL":
                 worst = float("inf")
         return worst
+
+
+def _named(bodies: Iterable[Any]) -> Iterator[str]:
+    """All rules and terminals in these."""
+    for items in bodies:
+        for what, _, _ in items:
+            yield from _named([what]) if isinstance(what, list) else [str(what)]
 
 
 def _alternative(text: str) -> tuple[list[tuple[object, str, str]], str]:
@@ -206,10 +269,10 @@ def _two(text: str) -> tuple[str, str]:
     raise ValueError(text)
 
 
-def texts(sampler: Sampler, size: int) -> str:
+def texts(sampler: Sampler, size: int, towards: set[str] | None = None) -> str:
     """One string of the grammar; made-up names are n1, n2, ..."""
     out, count = "", 0
-    for terminal, _ in sampler.sample(size):
+    for terminal, _ in sampler.sample(size, towards):
         if terminal in ("NAME", "OUT_NAME", "BARE_NAME", "BARE_OUT_NAME"):
             count += 1
             spaced = terminal.startswith("BARE") or out[-1:].isalnum()
@@ -260,6 +323,7 @@ class Names:
     def __init__(self, tables: tuple[Table, ...], rng: random.Random) -> None:
         self.tables = {t.name.lower(): tuple(c.name.lower() for c in t.columns) for t in tables}
         self.rng, self.unresolved = rng, Counter[str]()
+        self.made: set[tuple[str, ...]] = set()  # columns of subqueries and CTEs, which the writer may name as they are
 
     def resolve(self, tree: exp.Expr, outer: Sources, ctes: Sources) -> tuple[str, ...]:
         """The output columns of a query, whose names are bound on the way."""
@@ -294,7 +358,7 @@ class Names:
 
     def _source(self, source: exp.Expr, outer: Sources, ctes: Sources) -> tuple[str, ...]:
         if isinstance(source, exp.Subquery):
-            return self.resolve(source.this, outer, ctes)
+            return self._made(self.resolve(source.this, outer, ctes))
         name = source.name.lower()
         if name in self.tables:
             return self.tables[name]
@@ -303,7 +367,11 @@ class Names:
             return ()
         chosen = self.rng.choice(sorted(ctes))
         source.set("this", exp.to_identifier(chosen))
-        return ctes[chosen]
+        return self._made(ctes[chosen])
+
+    def _made(self, columns: tuple[str, ...]) -> tuple[str, ...]:
+        self.made.add(columns)
+        return columns
 
     def _column(self, column: exp.Column, own: Sources, outer: Sources, given: tuple[str, ...]) -> None:
         made_up = MADE_UP.match(column.name) is not None and column.name.lower() not in given
@@ -311,7 +379,7 @@ class Names:
             self._qualify(column, [a for a in own])
             return
         if made_up:
-            options = [(a, c) for a, cs in {**outer, **own}.items() for c in cs if MADE_UP.match(c)]
+            options = [(a, c) for a, cs in {**outer, **own}.items() for c in cs if MADE_UP.match(c) or cs in self.made]
             options += [("", name) for name in given if not column.table]
             if not options:
                 self.unresolved["no column of the writer's own"] += 1
@@ -384,52 +452,75 @@ def kind_of(problem: str) -> str:
     return re.sub(r"\s+", " ", short)[:70]
 
 
+class Findings:
+    """What was sampled, and what was found of it."""
+
+    def __init__(self) -> None:
+        self.totals, self.unresolved, self.refused, self.used = (Counter[str]() for _ in range(4))
+        self.unmatched: list[tuple[str, int]] = []
+
+    def look(self, sql: str, grammar: str, names: Names, explain: Callable[[str], str]) -> None:
+        """One string: matched, parsed, its names resolved, explained."""
+        self.totals["sampled"] += 1
+        match = accepts(grammar, sql)
+        if not match.accepted:
+            self.unmatched.append((sql, match.stopped_at))
+            return
+        self.totals["matched"] += 1
+        try:
+            tree = sqlglot.parse_one(sql_in(sql), read="duckdb")
+        except SqlglotError as error:
+            self.refused["sqlglot: " + kind_of(str(error))] += 1
+            return
+        self.totals["parsed"] += 1
+        names.resolve(tree, {}, {})
+        self.unresolved.update(names.unresolved)
+        if names.unresolved:
+            return
+        self.totals["all names resolved"] += 1
+        problem = explain(tree.sql(dialect="duckdb"))
+        self.totals["explained"] += not problem
+        if problem:
+            self.refused[kind_of(problem)] += 1
+
+    def count(self, sampler: Sampler) -> None:
+        """How often each production of the template was used, whatever the table."""
+        for name, index in sampler.possible:
+            self.used[_production(name, sampler.sources[name][index])] += sampler.used[name, index]
+
+    def rare(self) -> dict[str, int]:
+        """What was used too little."""
+        return {production: count for production, count in self.used.items() if count < AT_LEAST}
+
+
 def measure(files: list[Path], count: int, seed: int) -> dict[str, Any]:
-    """Counts over all schemas, and what was refused, by class."""
-    totals, unresolved, refused, unmatched = Counter[str](), Counter[str](), Counter[str](), []
-    used, dead_ends = Counter[str](), Counter[str]()
-    for file in files:
-        tables, rng = sqlite_tables(file), random.Random(seed)
-        grammar = lark_grammar(tables, "duckdb")
-        sampler, explain = Sampler(grammar, rng), explained(tables)
+    """Counts over all schemas, and what was refused, by class; then, where a production was rare, a tenth as many for it."""
+    found = Findings()
+    samplers = [
+        (Sampler(lark_grammar(tables, "duckdb"), random.Random(seed)), tables) for tables in map(sqlite_tables, files)
+    ]
+    for sampler, tables in samplers:
+        explain = explained(tables)
         for _ in range(count // len(files)):
-            sql = texts(sampler, rng.choice((15, 30, 60, 120)))
-            totals["sampled"] += 1
-            match = accepts(grammar, sql)
-            if not match.accepted:
-                unmatched.append((sql, match.stopped_at))
-                continue
-            totals["matched"] += 1
-            body = sql_in(sql)
-            try:
-                tree = sqlglot.parse_one(body, read="duckdb")
-            except SqlglotError as error:
-                refused["sqlglot: " + kind_of(str(error))] += 1
-                continue
-            totals["parsed"] += 1
-            names = Names(tables, rng)
-            names.resolve(tree, {}, {})
-            unresolved.update(names.unresolved)
-            totals["all names resolved"] += not names.unresolved
-            if not names.unresolved:
-                problem = explain(tree.sql(dialect="duckdb"))
-                totals["explained"] += not problem
-                if problem:
-                    refused[kind_of(problem)] += 1
-        dead_ends += sampler.dead_ends
-        for name, index in sampler.alternatives():
-            production = _production(name, sampler.sources[name][index])
-            used[production] += sampler.used[name, index]
-        dead_ends += sampler.dead_ends
-    rare = {production: count for production, count in used.items() if count < AT_LEAST}
+            sql = texts(sampler, sampler.rng.choice((15, 30, 60, 120)))
+            found.look(sql, sampler.lark, Names(tables, sampler.rng), explain)
+        found.count(sampler)
+    for sampler, tables in samplers:
+        explain = explained(tables)
+        for _ in range(count // len(files) // 10 if found.rare() else 0):
+            before = Counter(sampler.used)
+            sql = texts(sampler, 30, towards=set(found.rare()))
+            found.look(sql, sampler.lark, Names(tables, sampler.rng), explain)
+            for (name, index), times in (sampler.used - before).items():
+                found.used[_production(name, sampler.sources[name][index])] += times
     return {
-        **totals,
-        "productions": len(used),
-        f"used less than {AT_LEAST} times": rare,
-        "unresolved": unresolved,
-        "refused": dict(refused.most_common(25)),
-        "dead ends": dead_ends,
-        "unmatched": unmatched[:5],
+        **found.totals,
+        "productions": len(found.used),
+        f"used less than {AT_LEAST} times": found.rare(),
+        "unresolved": found.unresolved,
+        "refused": dict(found.refused.most_common(25)),
+        "dead ends": sum((sampler.dead_ends for sampler, _ in samplers), Counter[str]()),
+        "unmatched": found.unmatched[:5],
     }
 
 

@@ -38,12 +38,12 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 def test_sampled_strings_match_parse_and_never_come_to_a_dead_end(bench: ModuleType, files: list[Path]) -> None:
     found = bench.measure(files, 600, 11)
-    assert found["sampled"] == 600
-    assert found["matched"] == 600, found["unmatched"]
+    assert found["sampled"] >= 600
+    assert found["matched"] == found["sampled"], found["unmatched"]
     assert found["dead ends"] == {}
-    assert found["parsed"] >= 590, found["refused"]
-    assert found["all names resolved"] >= 480, found["unresolved"]
-    assert found["explained"] >= 200, found["refused"]
+    assert found["parsed"] >= 0.99 * found["sampled"], found["refused"]
+    assert found["all names resolved"] >= 0.8 * found["sampled"], found["unresolved"]
+    assert found["explained"] >= 0.3 * found["sampled"], found["refused"]
 
 
 def test_a_sample_of_one_table_binds_every_column(bench: ModuleType, files: list[Path]) -> None:
