@@ -166,7 +166,11 @@ def changes(node: exp.Expr) -> Iterator[str]:
         yield "other"
     yield from (clause for clause in DROPPED if isinstance(node, exp.Query) and node.args.get(clause))
     if isinstance(node, exp.Ordered):
-        yield "turn"
+        yield from ("turn", "nulls")
+    if isinstance(node, exp.Column) and not node.is_star:
+        yield "column"
+    if isinstance(node, (exp.Between, exp.Sub, exp.Div, exp.GT, exp.LT)):
+        yield "swap"
     if isinstance(node, exp.Join):
         yield "side"
     if isinstance(node, exp.Not):
@@ -189,6 +193,17 @@ def apply(change: str, node: exp.Expr) -> exp.Expr | None:
         node.set("side", "" if node.args.get("side") else "LEFT")
     elif change == "turn":
         node.set("desc", not node.args.get("desc"))
+    elif change == "nulls":
+        node.set("nulls_first", not node.args.get("nulls_first"))
+    elif change == "column":
+        node.set("this", exp.to_identifier(f"other_{node.name}"))
+    elif change == "swap":
+        left, right = ("low", "high") if isinstance(node, exp.Between) else ("this", "expression")
+        if node.args[left] == node.args[right]:
+            return None
+        first, second = node.args[left].copy(), node.args[right].copy()
+        node.set(left, second)
+        node.set(right, first)
     else:
         node.set(change, None)
     return node
