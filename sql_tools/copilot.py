@@ -37,6 +37,10 @@ from sql_tools.proof import model_name, proof
 from sql_tools.query_tag import tag_field, tagged
 from sql_tools.refuse import refuse
 from sql_tools.retrieve import catalog_of, retrieve
+from sql_tools.semantic import semantics_of
+from sql_tools.semantic.defined import require_defined
+from sql_tools.semantic.matching import verified_for
+from sql_tools.semantic.verified import LAPSED, verified_answer, verified_check
 from sql_tools.settings import Settings
 from sql_tools.validate import validate
 from sql_tools.vocabulary import unknown_words
@@ -93,7 +97,13 @@ def check(sql: str, warehouse: Warehouse, settings: Settings, *, ask_data: bool 
     """The same checks as for a draft, on SQL somebody wrote. Its rows are not shown; with `ask_data`, what keys and
     values are like is asked of the data, in a few seconds at most. Without, nothing is executed."""
     tables = catalog_of(warehouse).tables
-    context = Context(dialect=warehouse.dialect, tables=tables, catalog=tables, limits=settings.read_limits)
+    context = Context(
+        dialect=warehouse.dialect,
+        tables=tables,
+        catalog=tables,
+        limits=settings.read_limits,
+        semantics=semantics_of(warehouse),
+    )
     try:
         valid = validate(DraftSQL(text=sql, dialect=warehouse.dialect), context, explain=warehouse.explain)
     except InvalidSQLError as error:
@@ -144,6 +154,9 @@ class _Run:
         self.last_rule = ""
         self.grammar: str | None = None
         self.renewed = ""  # why the catalog was read again on the way
+        self.strict = False  # are drafts sent back that compute a metric in another way than defined?
+        self.otherwise: list[DraftSQL] = []  # the drafts sent back for that
+        self.lapsed: tuple[Check, ...] = ()  # a verified query of this question that the checks do not let run
 
     def answer(self) -> Answer:
         """The answer; one that would cost more than agreed is a question back."""
@@ -161,11 +174,14 @@ class _Run:
                 self.warehouse,
                 max_columns=self.settings.max_prompt_columns,
             ).model_copy(update={"limits": self.settings.read_limits})
+        if (verified := self._verified(context)) is not None:
+            return verified
         shown = context if self.settings.may_share_values else without_values(context)
         if (declined := self._declined(context, shown)) is not None:
             return declined
         messages = prompt(self.told, shown)
         for repair in range(self.settings.max_repairs + 1):
+            self.strict = repair == 0  # after that, a number with a warning is better than none
             with self._stage("repair" if repair else "generate", self._last_problem()):
                 self.grammar = self._grammar(context, repair)
                 drafts = generate(
@@ -184,6 +200,9 @@ class _Run:
             if not repair and self._needs_what_is_not_there(self.last_rule):
                 return self._abstained(context)
             messages = repair_prompt(prompt(self.told, shown), self._last_attempt())
+        self.strict = False
+        if self.otherwise and (outcomes := self._try_all(tuple(self.otherwise[:1]), context)[0]):
+            return self._answered(outcomes, context, prompt_hash(prompt(self.told, shown)))
         return self._finish("failed", message=f"No SQL passed the checks. {self._last_problem()}")
 
     def _declined(self, context: Context, shown: Context) -> Answer | None:
@@ -237,8 +256,34 @@ class _Run:
             valid = validate(draft, context, explain=self.warehouse.explain)
             if self.grammar is not None:
                 require_match(self.grammar, draft.text)
+            if self.strict and context.semantics:
+                self._require_defined(draft, valid, context)
         with self._stage("execute"):
             return valid, execute(valid, self.warehouse, self.settings)
+
+    def _require_defined(self, draft: DraftSQL, valid: ValidSQL, context: Context) -> None:
+        """InvalidSQLError if a metric that was asked for is computed in another way than the semantic file says."""
+        try:
+            require_defined(valid, context)
+        except InvalidSQLError:
+            self.otherwise.append(draft)
+            raise
+
+    def _verified(self, context: Context) -> Answer | None:
+        """The answer of a verified query that is this very question, run through the same checks; no model is asked."""
+        query = verified_for(self.question.text, context.semantics) if context.semantics else None
+        if query is None or context.semantics is None:
+            return None
+        found = verified_check(query, context.semantics)
+        draft = DraftSQL(text=query.sql, dialect=context.dialect)
+        as_given = context.model_copy(update={"question": ""})  # what a person vouches for is not mended
+        outcomes, _ = self._try_all((draft,), as_given)
+        if outcomes:
+            valid, result = outcomes[0]
+            valid = valid.model_copy(update={"checks": (found, *valid.checks)})
+            return verified_answer(self._answered([(valid, result)], as_given, ""))
+        self.lapsed = (found.model_copy(update={"passed": False, "detail": f"{LAPSED}: {self._last_problem()}"}),)
+        return None
 
     def _grammar(self, context: Context, repair: int) -> str | None:
         """The grammar the next drafts have to keep to, if the settings want one."""
@@ -250,7 +295,7 @@ class _Run:
             winner, agreed = vote([result for _, result in outcomes])
             valid, result = outcomes[winner]
             found = doubts(valid.text, context, self.warehouse)
-            checks = valid.checks + found.checks
+            checks = self.lapsed + valid.checks + found.checks
             if self.renewed:
                 checks += (Check(name="catalog", passed=True, detail=self.renewed),)
             if self.settings.candidates > 1:

@@ -11,6 +11,7 @@ from sql_tools.grain import Grain, grains
 from sql_tools.held import joins_can_meet, values_are_held
 from sql_tools.models import Check, Context, Record
 from sql_tools.probe import Probe
+from sql_tools.semantic.defined import metric_checks
 from sql_tools.suspicions import SUSPICIONS, Suspicion
 from sql_tools.warehouses import Warehouse
 
@@ -32,6 +33,7 @@ def doubts(sql: str, context: Context, warehouse: Warehouse) -> Doubts:
         found = list(grains(tree, context))
         alarm = fan_out(tree, context, probe)
         checks = [alarm.check, *(_check(suspicion, found, context, probe) for suspicion in ALL)]
+        checks += metric_checks(tree, context)
     except (SqlglotError, RecursionError, AttributeError):  # names too tangled; a node sqlglot's writer stumbles over
         return Doubts()
     return Doubts(checks=tuple(checks), rewritten=alarm.rewritten)

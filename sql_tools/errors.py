@@ -18,6 +18,10 @@ class SettingsError(CopilotError):
     """A value is missing or malformed."""
 
 
+class SemanticFileError(CopilotError):
+    """The semantic file cannot be read, or says what cannot be; names the file, the line and the place in it."""
+
+
 class QuestionError(CopilotError):
     """The question itself cannot be used: empty, too long, or not text."""
 

@@ -51,7 +51,7 @@ class Column(Record):
 
 class Table(Record):
     """One table as the prompt sees it. `in_default_schema` means SQL may name it without its schema,
-    `in_default_database` without its database."""
+    `in_default_database` without its database. `terms` are further words that questions call it by."""
 
     database: str = ""
     schema_name: str  # `schema` would shadow a pydantic attribute
@@ -63,6 +63,7 @@ class Table(Record):
     row_count: int | None = None
     in_default_schema: bool = True
     in_default_database: bool = True
+    terms: tuple[str, ...] = ()
 
     @property
     def path(self) -> tuple[str, ...]:
@@ -79,6 +80,46 @@ class ValueMatch(Record):
     table: str
     column: str
     value: str
+
+
+class Definition(Record):
+    """A name whose meaning its owner wrote down, with its SQL. In `sql` columns are `table.column` by the file's table
+    names; `shown` is the same as a model reads it, empty where a column's comment says it all. `home` is the file's
+    table it belongs to, empty for one of the whole file."""
+
+    kind: Literal["metric", "filter", "expression"]
+    name: str
+    sql: str
+    shown: str = ""
+    home: str = ""
+    tables: tuple[str, ...] = ()  # stored names of all it reads
+    synonyms: tuple[str, ...] = ()
+    description: str = ""
+
+
+class Verified(Record):
+    """A question and the SQL a person vouches for; `by` and `on` (a date) are empty where the file does not say."""
+
+    question: str
+    sql: str
+    by: str = ""
+    on: str = ""
+    onboarding: bool = False
+
+
+class Semantics(Record):
+    """What a semantic file says about the tables that the asker may read; nothing of others is in it.
+
+    `names` pairs the file's table names with stored ones; `queries` those that are a query with its SQL, and `views`
+    shows these as tables."""
+
+    source: str
+    names: tuple[tuple[str, str], ...] = ()
+    queries: tuple[tuple[str, str], ...] = ()
+    views: tuple[Table, ...] = ()
+    definitions: tuple[Definition, ...] = ()
+    verified: tuple[Verified, ...] = ()
+    instructions: str = ""
 
 
 class ReadLimits(Record):
@@ -100,6 +141,7 @@ class Context(Record):
     catalog: tuple[Table, ...]
     values: tuple[ValueMatch, ...] = ()
     limits: ReadLimits = ReadLimits()
+    semantics: Semantics | None = None
 
 
 class DraftSQL(Record):

@@ -10,6 +10,7 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, System
 
 from sql_tools.identifiers import quote
 from sql_tools.models import Attempt, Column, Context, Question, Table, Turn
+from sql_tools.semantic.prompt_text import semantic_text
 from sql_tools.untrusted import data, is_instruction, is_safe_name, one_line, spoken
 
 MAX_SHOWN_VALUES = 8
@@ -68,8 +69,12 @@ def system_text(context: Context) -> str:
 
 
 def schema_text(context: Context) -> str:
-    """The tables as CREATE TABLE statements, with keys, comments and example values."""
-    return "\n\n".join(_table_text(table, context.dialect) for table in context.tables if is_safe_name(table.name))
+    """The tables as CREATE TABLE statements, with keys, comments and example values; then what a semantic file says."""
+    semantics = context.semantics
+    tables = context.tables + (semantics.views if semantics else ())
+    text = "\n\n".join(_table_text(table, context.dialect) for table in tables if is_safe_name(table.name))
+    said = semantic_text(semantics, context.tables) if semantics else ""
+    return f"{text}\n\n{said}" if said else text
 
 
 def question_text(question: Question, context: Context) -> str:

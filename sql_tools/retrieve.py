@@ -2,7 +2,8 @@
 
 Small schemas pass whole: the prompt's prefix then never changes and is computed once. Larger ones are scored by words
 and character 4-grams over names, comments and values, each weighted by how rare it is; the best tables bring along the
-tables their foreign keys need. Given up: words with no letters in common ("revenue" for "sales") are not found here.
+tables their foreign keys need. Given up: words with no letters in common ("revenue" for "sales") are not found here,
+unless a semantic file says so.
 """
 
 import math
@@ -14,6 +15,8 @@ from weakref import WeakKeyDictionary
 
 from sql_tools.errors import WarehouseError
 from sql_tools.models import Context, Question, Table, ValueMatch
+from sql_tools.semantic import semantics_of
+from sql_tools.semantic.matching import named_metrics
 from sql_tools.warehouses import Warehouse
 from sql_tools.words import fold, singular, words_of
 
@@ -36,15 +39,19 @@ def retrieve(question: Question, warehouse: Warehouse, *, max_columns: int) -> C
     catalog = catalog_of(warehouse)
     text = " ".join([*(turn.question for turn in question.history), question.text])
     values = catalog.find_values(question.text)
+    semantics = semantics_of(warehouse)
     tables = catalog.tables
     if sum(len(t.columns) for t in tables) > max_columns:
-        tables = catalog.choose(text, values, max_columns=max_columns)
+        metrics = named_metrics(text, semantics) if semantics else ()
+        needed = frozenset(name for metric in metrics for name in metric.tables)
+        tables = catalog.choose(text, values, max_columns=max_columns, needed=needed)
     return Context(
         dialect=warehouse.dialect,
         question=question.text,
         tables=tables,
         catalog=catalog.tables,
         values=values,
+        semantics=semantics,
     )
 
 
@@ -74,8 +81,11 @@ class Catalog:
                     index[fold(value)].append((table.name, column.name, value))
         return index
 
-    def choose(self, text: str, values: Iterable[ValueMatch], *, max_columns: int) -> tuple[Table, ...]:
-        """The tables most like `text` within the column budget, closed under the foreign keys between them."""
+    def choose(
+        self, text: str, values: Iterable[ValueMatch], *, max_columns: int, needed: frozenset[str] = frozenset()
+    ) -> tuple[Table, ...]:
+        """The tables most like `text` within the column budget, closed under the foreign keys between them; those
+        `needed`, by their path in SQL, come first."""
         asked = Counter(_terms_of(text))
         scores = [
             sum(self._rarity[t] * min(2, n) for t, n in asked.items() if t in terms) / (1 + 0.1 * math.sqrt(len(terms)))
@@ -83,7 +93,10 @@ class Catalog:
         ]
         held = {(match.table, match.column) for match in values}
         holders = {table for table, _ in held}
-        order = sorted(range(len(scores)), key=lambda i: (-scores[i] - (self.tables[i].name in holders), i))
+        first = {i for i, table in enumerate(self.tables) if needed and ".".join(table.path) in needed}
+        order = sorted(
+            range(len(scores)), key=lambda i: (i not in first, -scores[i] - (self.tables[i].name in holders), i)
+        )
         widest = max(1, max_columns // 2)
         chosen: set[int] = set()
         budget = max_columns
@@ -176,6 +189,8 @@ def _table_terms(table: Table) -> Iterable[str]:
     yield from _terms_of(table.name) or ()
     yield from _terms_of(table.name)
     yield from _terms_of(table.comment)
+    for term in table.terms:
+        yield from _terms_of(term)
     for column in table.columns:
         yield from _terms_of(column.name)
         yield from _terms_of(column.comment)

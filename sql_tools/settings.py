@@ -22,6 +22,9 @@ class Settings(BaseSettings):
     warehouse: str = Field(
         "demo", description="demo, a .duckdb or .sqlite file, a folder of CSV/Parquet, or snowflake[:CONNECTION]"
     )
+    semantic: str = Field(
+        "", description="semantic YAML file, a folder of them named like the warehouses, or a semantic view's name"
+    )
     model: str = Field(
         "local",
         description="local, local-small, a GGUF path, an OpenAI-compatible URL#model, cortex:NAME or function:NAME",

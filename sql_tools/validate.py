@@ -26,6 +26,7 @@ from sql_tools.rules import (
     types,
     values,
 )
+from sql_tools.semantic.expand import defined_names
 
 RULES: tuple[Rule, ...] = (
     reads.only_a_select,
@@ -71,7 +72,7 @@ def validate(draft: DraftSQL, context: Context, *, explain: Callable[[str], str 
     """
     tree = folded(parse(draft), draft.dialect)
     checks = [Check(name="one_statement", passed=True, detail="one statement, comments dropped")]
-    for rule in RULES if context.question else (rule for rule in RULES if rule not in MENDS):
+    for rule in _rules(context):
         tree, detail = _apply(rule, tree, context)
         checks.append(Check(name=rule.__name__, passed=True, detail=detail))
     text = _written(tree, draft.dialect)
@@ -79,6 +80,12 @@ def validate(draft: DraftSQL, context: Context, *, explain: Callable[[str], str 
         planned = _explain(text, explain) or "the engine binds and plans it"
         checks.append(Check(name="engine_explain", passed=True, detail=planned))
     return ValidSQL(text=text, dialect=draft.dialect, checks=tuple(checks))
+
+
+def _rules(context: Context) -> list[Rule]:
+    """What to pass: names of a semantic file are read first; what nobody asked for in words is not mended."""
+    rules = [rule for rule in RULES if context.question or rule not in MENDS]
+    return [defined_names, *rules] if context.semantics else rules
 
 
 def _apply(rule: Rule, tree: exp.Expr, context: Context) -> tuple[exp.Expr, str]:

@@ -35,7 +35,7 @@ NOTHING_SAID = frozenset(
 
 def unknown_words(text: str, context: Context) -> list[str]:
     """The words of the question that no name, comment or value of the schema shares, in order."""
-    known = {w for table in context.catalog for text in _texts(table.name, table.comment) for w in text}
+    known = {w for table in context.catalog for text in _texts(table.name, table.comment, *table.terms) for w in text}
     for table in context.catalog:
         for column in table.columns:
             values = column.values if len(column.values) <= FEW_VALUES else ()

@@ -45,8 +45,22 @@ def open_warehouse(target: str, settings: Settings, on_progress: OnProgress | No
     with `:NAME` for one of the connections in connections.toml.
 
     The demo is built and foreign files are loaded on first use, both kept in the cache; `on_progress` hears of that.
-    Raises WarehouseError with a hint when there is nothing to read.
+    Where `settings.semantic` names a semantic file, its meaning is in the tables. Raises WarehouseError with a hint when
+    there is nothing to read, SemanticFileError if that file is no good.
     """
+    opened = _open(target, settings, on_progress)
+    if not settings.semantic:
+        return opened
+    from sql_tools.semantic.apply import with_semantics  # it needs this file
+
+    try:
+        return with_semantics(opened, settings)
+    except BaseException:
+        opened.close()
+        raise
+
+
+def _open(target: str, settings: Settings, on_progress: OnProgress | None) -> Warehouse:
     if target.partition(":")[0].lower() == "snowflake":
         from sql_tools.warehouses import snowflake
 

@@ -1,0 +1,146 @@
+"""The semantic file -> `SemanticModel`, or every problem with its line, its place in the document, and what to do."""
+
+import difflib
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from sql_tools.errors import SemanticFileError
+from sql_tools.semantic import model
+from sql_tools.semantic.model import LogicalTable, SemanticModel
+from sql_tools.semantic.yaml_lines import Document, YamlError, load
+from sql_tools.semantic.yaml_lines import Path as Place
+
+MAX_BYTES = 4_000_000
+MAX_PROBLEMS = 8
+HINT = "Fix the file; docs/semantic.md has an example, `arctic-copilot semantic init` drafts one."
+RENAMED = {"measures": "facts", "schema_name": "schema", "comment": "description", "expression": "expr"}
+MISSING = {
+    "base_table": "name the stored table: base_table: {database: ..., schema: ..., table: ...}",
+    "expr": "give its SQL, such as a column's name",
+    "name": "give it a name",
+    "tables": "list at least one table",
+}
+Words = tuple[Place, str]
+
+
+def read_file(path: Path) -> SemanticModel:
+    """The file's model. SemanticFileError names file, line and place of each problem."""
+    try:
+        with path.open("rb") as file:
+            raw = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise SemanticFileError(f"Cannot read the semantic file {path}: {error.strerror}.", HINT) from error
+    if len(raw) > MAX_BYTES:
+        raise SemanticFileError(f"{path} is larger than {MAX_BYTES // 1_000_000} MB.", "Split it by subject.")
+    try:
+        return read_text(raw.decode("utf-8-sig"), source=path.name)
+    except UnicodeDecodeError as error:
+        raise SemanticFileError(f"{path} is not UTF-8 text (byte {error.start}).", "Save it as UTF-8.") from error
+
+
+def read_text(text: str, *, source: str) -> SemanticModel:
+    """The same of a text; `source` is what messages call it."""
+    try:
+        document = load(text)
+    except YamlError as error:
+        raise SemanticFileError(f"{source}, line {error.line}: {error.words}.", HINT) from error
+    if not isinstance(document.value, dict):
+        raise SemanticFileError(f"{source} holds no fields: it should begin with `name:` and `tables:`.", HINT)
+    try:
+        found = SemanticModel.model_validate(document.value)
+    except ValidationError as error:
+        raise _refused(source, document, [_words(e, document.value) for e in error.errors()]) from error
+    if problems := list(_inconsistent(found)):
+        raise _refused(source, document, problems)
+    return found
+
+
+def _refused(source: str, document: Document, problems: list[Words]) -> SemanticFileError:
+    lines = [
+        f"{source}, line {document.line(place)}, {shown(place, document.value) or 'the document'}: {words}"
+        for place, words in problems[:MAX_PROBLEMS]
+    ]
+    more = f" And {len(problems) - MAX_PROBLEMS} more." if len(problems) > MAX_PROBLEMS else ""
+    return SemanticFileError("; ".join(lines) + "." + more, HINT)
+
+
+def shown(place: Place, value: Any) -> str:
+    """A place in words: `tables.sales.metrics.revenue.expr`, or `[2]` for what has no name."""
+    parts = []
+    for step in place:
+        value = value[step] if isinstance(value, list) and isinstance(step, int) and step < len(value) else (
+            value.get(step) if isinstance(value, dict) else None
+        )  # fmt: skip
+        name = value.get("name") if isinstance(step, int) and isinstance(value, dict) else None
+        parts.append(str(name) if name else f"[{step + 1}]" if isinstance(step, int) else str(step))
+    return ".".join(parts)
+
+
+def _words(error: Any, value: Any) -> Words:
+    """One of pydantic's complaints in our words."""
+    place, kind = tuple(error["loc"]), error["type"]
+    field = str(place[-1]) if place else ""
+    if kind == "missing":
+        return place, f"is missing: {MISSING.get(field, 'add it')}"
+    if kind == "extra_forbidden":
+        return place, f"is no field of a semantic file{_meant(field, place, value)}"
+    if kind in ("string_type", "bool_type", "bool_parsing", "int_type"):
+        wanted = "true or false" if kind.startswith("bool") else "text: put it in quotes"
+        return place, f"should be {wanted}, not {error['input']!r:.60}"
+    if kind in ("tuple_type", "list_type"):
+        return place, "should be a list: begin each item with `- `"
+    if kind in ("model_type", "model_attributes_type", "dict_type"):
+        return place, f"should have fields of its own, not {error['input']!r:.60}"
+    if kind in ("string_too_short", "too_short"):
+        return place, "is empty: fill it in or leave it out"
+    return place, str(error["msg"])[:1].lower() + str(error["msg"])[1:]
+
+
+def _meant(field: str, place: Place, value: Any) -> str:
+    if field in RENAMED:
+        return f": it is called {RENAMED[field]}"
+    names = {name for kind in vars(model).values() for name in getattr(kind, "model_fields", {})} - {"schema_name"}
+    close = difflib.get_close_matches(field, sorted(names), n=1)
+    return f": did you mean {close[0]}?" if close else ": take it out"
+
+
+def _inconsistent(found: SemanticModel) -> Iterator[Words]:
+    """What each field may say, but not all together."""
+    yield from _twice((("tables",), table.name) for table in found.tables)
+    yield from _twice((("relationships",), r.name) for r in found.relationships)
+    yield from _twice((("verified_queries",), q.question) for q in found.verified_queries)
+    names = {table.name.casefold() for table in found.tables}
+    for n, table in enumerate(found.tables):
+        yield from _of_table(table, ("tables", n))
+    for n, relationship in enumerate(found.relationships):
+        for side in ("left_table", "right_table"):
+            if (name := getattr(relationship, side)).casefold() not in names:
+                yield ("relationships", n, side), f"there is no table {name!r} in this file; there are {_list(found)}"
+
+
+def _of_table(table: LogicalTable, place: Place) -> Iterator[Words]:
+    base = table.base_table
+    if bool(base.table) == bool(base.definition):
+        yield (*place, "base_table"), "should have either `table` (with database and schema) or `definition`"
+    named = [*table.row_level, *table.metrics, *table.filters]
+    yield from _twice((place, one.name) for one in named)
+    for keys, columns in (
+        (("primary_key",), table.primary_key),
+        *((("unique_keys", n), k) for n, k in enumerate(table.unique_keys)),
+    ):
+        yield from _twice(((*place, *keys), name) for name in (columns.columns if columns else ()))
+
+
+def _twice(named: Iterable[tuple[Place, str]]) -> Iterator[Words]:
+    counts = Counter((place, name.casefold()) for place, name in named)
+    for (place, name), count in counts.items():
+        if count > 1:
+            yield place, f"the name {name!r} is there {count} times: give each its own"
+
+
+def _list(found: SemanticModel) -> str:
+    return ", ".join(table.name for table in found.tables[:12])
