@@ -18,12 +18,23 @@ Command = Callable[[argparse.Namespace], None]
 
 
 def info(args: argparse.Namespace) -> None:
-    """Print parameters, memory, layouts on some GPUs and the roofline; reads only config.json."""
-    from model_service.arctic.config import read_config
+    """Print parameters, memory, layouts on some GPUs and the roofline; needs only config.json."""
     from model_service.arctic.info import describe
+    from model_service.arctic.stored_heads import read_stored_config
     from model_service.gpus import find_gpu
 
-    print("\n".join(describe(read_config(args.checkpoint), args.gpus, find_gpu(args.gpu))))
+    print("\n".join(describe(read_stored_config(args.checkpoint), args.gpus, find_gpu(args.gpu))))
+
+
+def check(args: argparse.Namespace) -> None:
+    """Say whether all files are there, whole, and hold what config.json describes; of the weights nothing is read."""
+    from model_service.arctic.checkpoint import open_whole
+
+    _, stored = open_whole(args.checkpoint)
+    files = {tensor.path for tensor in stored.values()}
+    print(
+        f"{len(stored):,} tensors in {len(files)} files: whole, and those of config.json. Their values were not read."
+    )
 
 
 def logits(args: argparse.Namespace) -> None:
@@ -92,6 +103,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m model_service", description="Snowflake Arctic, run and measured.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_info(_command(commands, "info", info))
+    _command(commands, "check", check)
     _add_logits(_command(commands, "logits", logits))
     _add_generate(_command(commands, "generate", generate))
     _add_out(_command(commands, "tokenizer", tokenizer))

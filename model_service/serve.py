@@ -4,6 +4,7 @@ vLLM has an environment of its own, with our plugin in it; its Python is the one
 else that of `make venv-vllm`.
 """
 
+import json
 import os
 import shlex
 import subprocess
@@ -14,6 +15,7 @@ from pathlib import Path
 
 from model_service.arctic.config import ArcticConfig, read_config
 from model_service.arctic.sizes import sizes
+from model_service.arctic.stored_heads import read_stored_config
 from model_service.errors import CheckpointError, LoadError, RequestError
 from model_service.gpus import find_gpu
 from model_service.hardware import seen_gpus
@@ -39,10 +41,10 @@ def serve(
     wish: Wish, hardware: Hardware, *, python: Path | None, dry_run: bool, on_line: Callable[[str], None]
 ) -> None:
     """Print the plan; then, unless dry_run, become vLLM: this does not return. Raises a ModelServiceError."""
-    config = read_config(wish.checkpoint)
+    config = read_stored_config(wish.checkpoint)
     chosen = plan(wish, config, hardware)
     interpreter = find_python(python, required=not dry_run)
-    command = [str(interpreter), "-m", SERVER, *chosen.arguments]
+    command = [str(interpreter), "-m", SERVER, *chosen.arguments, *heads_told(config, read_config(wish.checkpoint))]
     for line in describe(chosen, config, command):
         on_line(line)
     if dry_run:
@@ -50,9 +52,17 @@ def serve(
     _require_hardware(hardware)
     _require_tokenizer(wish.checkpoint)
     require_vllm(interpreter)
+    require_whole(interpreter, wish.checkpoint)
     sys.stdout.flush()
     environment = {"VLLM_NO_USAGE_STATS": "1"} | (CPU_ENVIRONMENT if hardware.gpu is None else {}) | os.environ
     os.execve(interpreter, command, environment)
+
+
+def heads_told(config: ArcticConfig, told: ArcticConfig) -> list[str]:
+    """vLLM's argument where config.json, `told`, names other KV heads than are stored; vLLM would read the wrong rows."""
+    if config.num_key_value_heads == told.num_key_value_heads:
+        return []
+    return ["--hf-overrides", json.dumps({"num_key_value_heads": config.num_key_value_heads})]
 
 
 def find_hardware(gpus: int | None, gpu: str | None, nodes: int | None) -> Hardware:
@@ -79,6 +89,7 @@ def describe(chosen: Plan, config: ArcticConfig, command: list[str]) -> Iterator
     """The plan as lines."""
     count = sizes(config)
     yield f"Model     {count.total / 1e9:.3f}B parameters, {count.active / 1e9:.3f}B a token, {config.num_hidden_layers} layers"
+    yield f"          {config.num_attention_heads} attention heads, {config.num_key_value_heads} for keys and values"
     yield f"Hardware  {chosen.hardware}"
     yield f"Layout    {chosen.layout}" if chosen.hardware.gpu else "Layout    one process, eager mode"
     yield f"Weights   {chosen.how_stored}"
@@ -122,6 +133,17 @@ def require_vllm(python: Path) -> None:
             f"vLLM in {python} does not know Arctic: our plugin is not installed there.",
             f"Install it: {python} -m pip install --no-deps arctic-copilot (or `-e .` in a checkout).",
         )
+
+
+def require_whole(python: Path, checkpoint: Path) -> None:
+    """Raises CheckpointError unless the weights are those of config.json; vLLM would say so only deep in a worker's log.
+
+    Asked of vLLM's Python, since this one may have no torch.
+    """
+    command = [str(python), "-m", "model_service", "check", "--checkpoint", str(checkpoint)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode == 1:
+        raise CheckpointError(done.stderr.strip())
 
 
 def _require_hardware(hardware: Hardware) -> None:

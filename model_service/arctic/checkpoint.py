@@ -6,7 +6,7 @@ computes wider (bf16 in fp32) is widened where it is used, so its stored form is
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -17,12 +17,12 @@ from model_service.arctic import fp8
 from model_service.arctic.config import ArcticConfig, read_config
 from model_service.arctic.model import Arctic
 from model_service.arctic.safetensors_file import StoredTensor, read_header
+from model_service.arctic.stored_heads import FIRST_KEY, with_stored_heads
 from model_service.arctic.tensor_stream import PLAIN_DTYPES, SCALE, weight_files
 from model_service.arctic.tensors import QUANTIZED, TensorSpec, tensor_specs
 from model_service.errors import CheckpointError
 
 NAMED_AT_MOST = 6  # of each sort, in an error
-FIRST_KEY = "model.layers.0.self_attn.k_proj.weight"
 
 OnProgress = Callable[[int, int], None]  # tensors done, tensors in all
 
@@ -40,10 +40,7 @@ def load_model(
     dtype: what it computes in; else that of its embeddings. check_values: read every weight once and refuse one that is
     not a finite number. Raises CheckpointError naming what is missing, unknown, misshapen, damaged.
     """
-    config = read_config(directory)
-    stored = {tensor.spec.name: tensor for path in weight_files(directory) for tensor in read_header(path)}
-    config = with_stored_heads(config, stored)
-    require_matching(directory, config, stored)
+    config, stored = open_whole(directory)
     model = Arctic(config, dtype or stored["model.embed_tokens.weight"].spec.dtype)
     wanted = {spec.name for spec in tensor_specs(config)}
     for done, (name, weight) in enumerate(_weights(stored, wanted, check_values), 1):
@@ -53,19 +50,17 @@ def load_model(
     return model.eval()
 
 
-def with_stored_heads(config: ArcticConfig, stored: Mapping[str, StoredTensor]) -> ArcticConfig:
-    """The config with as many KV heads as K has rows for.
+def open_whole(directory: Path) -> tuple[ArcticConfig, dict[str, StoredTensor]]:
+    """The config, with the KV heads that are stored, and every tensor, once both are sure to belong together.
 
-    The first release stored each KV head once for every head that reads it and its config said so; copies of it exist
-    with only one of the two mended. Either runs as stored.
+    Reads config.json, the index and the files' headers; of the weights nothing. Raises CheckpointError.
     """
-    key = stored.get(FIRST_KEY)
-    if key is None or len(key.spec.shape) != 2 or key.spec.shape[0] % config.head_dim:
-        return config
-    heads = key.spec.shape[0] // config.head_dim
-    is_one_expanded = config.num_attention_heads in (heads, config.num_key_value_heads)
-    fits = is_one_expanded and heads > 0 and config.num_attention_heads % heads == 0
-    return replace(config, num_key_value_heads=heads) if fits else config
+    config = read_config(directory)
+    stored = {tensor.spec.name: tensor for path in weight_files(directory) for tensor in read_header(path)}
+    if FIRST_KEY in stored:
+        config = with_stored_heads(config, stored[FIRST_KEY].spec.shape)
+    require_matching(directory, config, stored)
+    return config, stored
 
 
 def require_matching(directory: Path, config: ArcticConfig, stored: Mapping[str, StoredTensor]) -> None:
@@ -157,15 +152,15 @@ def _scale(stored: Mapping[str, StoredTensor], name: str) -> Tensor | None:
 
 
 def _require_numbers(path: Path, name: str, weight: Weight) -> None:
-    is_good = fp8.is_finite(weight.values) if weight.values.dtype == fp8.DTYPE else _is_finite(weight.values)
-    if not is_good or (weight.scale is not None and not _is_finite(weight.scale)):
+    is_good = fp8.is_finite(weight.values) if weight.values.dtype == fp8.DTYPE else is_finite(weight.values)
+    if not is_good or (weight.scale is not None and not is_finite(weight.scale)):
         raise CheckpointError(
             f"{path}: {name} holds values that are not finite numbers (NaN or infinity).", "Fetch it again."
         )
 
 
-def _is_finite(values: Tensor) -> bool:
-    """One pass without a copy: smallest and largest are NaN if any value is."""
+def is_finite(values: Tensor) -> bool:
+    """Whether all values are finite numbers. One pass without a copy: smallest and largest are NaN if any value is."""
     low, high = torch.aminmax(values)
     return bool(low.isfinite() & high.isfinite())
 

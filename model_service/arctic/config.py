@@ -5,9 +5,10 @@ is a Mixtral shape that no Arctic has. The sizes have no default. What this code
 """
 
 import json
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from model_service.errors import CheckpointError
 
@@ -21,6 +22,7 @@ SIZES = (
     "num_local_experts",
     "num_experts_per_tok",
 )
+STORED_DTYPES = ("bfloat16", "float16", "float32")
 # Keys that would change the network, and the values under which they don't.
 UNSUPPORTED = {
     "hidden_act": ("silu",),
@@ -58,8 +60,12 @@ class ArcticConfig:
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
                 raise _wrong(f"{name} is {value!r}, not a whole number above 0")
-        if not isinstance(self.rms_norm_eps, int | float) or self.rms_norm_eps < 0:
+        if not _is_number(self.rms_norm_eps) or self.rms_norm_eps < 0:
             raise _wrong(f"rms_norm_eps is {self.rms_norm_eps!r}, not a number")
+        if self.torch_dtype not in STORED_DTYPES:
+            raise _wrong(f"torch_dtype is {self.torch_dtype!r}, not one of {', '.join(STORED_DTYPES)}")
+        if not isinstance(self.quantization_config, dict | None):
+            raise _wrong(f"quantization_config is {self.quantization_config!r}, not an object")
         if self.hidden_size % self.num_attention_heads or self.head_dim % 2:
             raise _wrong(
                 f"hidden_size {self.hidden_size} over {self.num_attention_heads} attention heads is no even head size"
@@ -148,10 +154,12 @@ def _refuse_others(keys: dict[str, Any]) -> None:
 def _rope_theta(keys: dict[str, Any]) -> float:
     """`rope_theta`, or as newer libraries write it `rope_parameters.rope_theta`."""
     rope = keys.get("rope_parameters") or {}
+    if not isinstance(rope, dict):
+        raise _wrong(f"rope_parameters is {rope!r}, not an object")
     if rope.get("rope_type", "default") != "default":
         raise _wrong(f"rope_parameters of type {rope['rope_type']!r} are not supported")
     theta = keys.get("rope_theta", rope.get("rope_theta", 10000.0))
-    if isinstance(theta, bool) or not isinstance(theta, int | float) or theta <= 0:
+    if not _is_number(theta) or theta <= 0:
         raise _wrong(f"rope_theta is {theta!r}, not a number above 0")
     return float(theta)
 
@@ -159,6 +167,11 @@ def _rope_theta(keys: dict[str, Any]) -> float:
 def _is_parallel(keys: dict[str, Any]) -> bool:
     """The Hugging Face code reads `parallel_attn_mlp_res`, vLLM's `use_residual`: the released config has both."""
     return bool(keys.get("parallel_attn_mlp_res", keys.get("use_residual", True)))
+
+
+def _is_number(value: Any) -> TypeGuard[float]:
+    """Neither a bool, nor one of the NaN and Infinity that Python's JSON reads."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _wrong(what: str) -> CheckpointError:

@@ -21,7 +21,8 @@ from torch import Tensor
 
 from model_service.arctic.progress import Progress
 from model_service.arctic.safetensors_file import SafetensorsWriter, Spec, file_bytes, header_bytes
-from model_service.arctic.tensor_stream import INDEX, CheckpointStream
+from model_service.arctic.tensor_stream import CheckpointStream
+from model_service.arctic.tensors import INDEX
 from model_service.errors import CheckpointError, NoSpaceError
 
 PLAN = ".plan"

@@ -21,7 +21,7 @@ from torch import Tensor
 from model_service.arctic.config import ArcticConfig
 from model_service.arctic.gguf_vocabulary import Vocabulary, read_vocabulary
 from model_service.arctic.progress import Progress
-from model_service.arctic.quantize import checked_config
+from model_service.arctic.quantize import checked_config, finite_blocks
 from model_service.arctic.tensor_stream import TensorStream, open_checkpoint
 from model_service.errors import CheckpointError, NoSpaceError
 
@@ -65,12 +65,12 @@ class Export:
         return math.prod(self.shape) // per_block * block_bytes
 
     def blocks(self) -> Iterator[Tensor]:
-        """All rows in order, fp32."""
+        """All rows in order, fp32. Raises CheckpointError naming a tensor with a value that is no finite number."""
         for part in self.parts:
             if self.heads:
-                yield permute(torch.cat(list(part.blocks())), self.heads).float()
+                yield permute(torch.cat(list(finite_blocks(part))), self.heads).float()
             else:
-                yield from (block.float() for block in part.blocks())
+                yield from (block.float() for block in finite_blocks(part))
 
 
 def export_gguf(directory: Path, out: Path, kind: str = "bf16", *, with_tokenizer: bool = True) -> Path:
@@ -172,8 +172,6 @@ def _write(path: Path, config: ArcticConfig, vocabulary: Vocabulary, exports: li
     writer.write_padding(file, file.tell())
     for export in exports:
         for block in export.blocks():
-            if not bool(block.abs().amax().isfinite()):
-                raise CheckpointError(f"{export.name}: a value is no finite number.", "Fetch the checkpoint again.")
             data = _encoded(block, export.type)
             file.write(data)
             progress.advance(data.nbytes)

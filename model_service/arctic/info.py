@@ -1,4 +1,4 @@
-"""What a checkpoint is and what it needs, as text: sizes, memory, layouts on some GPUs, the roofline. Reads only config.json."""
+"""What a checkpoint is and what it needs, as text: sizes, memory, layouts on some GPUs, the roofline. Needs only config.json."""
 
 from collections.abc import Iterator
 
@@ -31,6 +31,7 @@ def _model_lines(config: ArcticConfig) -> Iterator[str]:
     count = sizes(config)
     experts = f"{config.num_local_experts} experts, {config.num_experts_per_tok} a token"
     yield f"Layers           {config.num_hidden_layers}, hidden size {config.hidden_size}, {experts}"
+    yield f"Attention        {config.num_attention_heads} heads of {config.head_dim}, {config.num_key_value_heads} for keys and values"
     yield f"Parameters       {count.total / 1e9:.3f}B total, {count.active / 1e9:.3f}B active, {count.dense / 1e9:.3f}B dense"
     for storage in STORAGES:
         yield f"Weights {storage:8} {_gb(total_bytes(config, storage))}"

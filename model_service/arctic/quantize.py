@@ -13,10 +13,10 @@ import torch
 from torch import Tensor
 
 from model_service.arctic import fp8
-from model_service.arctic.checkpoint import with_stored_heads
 from model_service.arctic.config import ArcticConfig, read_config
 from model_service.arctic.convert import Job, Plan, write
 from model_service.arctic.safetensors_file import Spec
+from model_service.arctic.stored_heads import FIRST_KEY, with_stored_heads
 from model_service.arctic.tensor_stream import SCALE, CheckpointStream, TensorStream, open_checkpoint
 from model_service.arctic.tensors import QUANTIZED, tensor_specs
 from model_service.errors import CheckpointError
@@ -59,7 +59,8 @@ def quantize(directory: Path, out: Path) -> Path:
         name: [quantized_job(stream) if stream.spec.name in quantized else plain_job(stream) for stream in streams]
         for name, streams in source.files.items()
     }
-    return write(Plan("quantize", files, {"quantization_config": QUANTIZATION_CONFIG}), source, out)
+    changes = {"quantization_config": QUANTIZATION_CONFIG, "num_key_value_heads": config.num_key_value_heads}
+    return write(Plan("quantize", files, changes), source, out)
 
 
 def dequantize(directory: Path, out: Path, dtype: torch.dtype = torch.bfloat16) -> Path:
@@ -67,16 +68,19 @@ def dequantize(directory: Path, out: Path, dtype: torch.dtype = torch.bfloat16) 
     source = open_checkpoint(directory, dtype)
     if source.storage == "plain":
         raise CheckpointError(f"{directory} holds no FP8 weights.", "Nothing is to be done.")
-    checked_config(source)
+    config = checked_config(source)
     files = {name: [plain_job(stream) for stream in streams] for name, streams in source.files.items()}
-    changes = {"quantization_config": None, "torch_dtype": str(dtype).removeprefix("torch.")}
-    return write(Plan(f"dequantize to {changes['torch_dtype']}", files, changes), source, out)
+    name = str(dtype).removeprefix("torch.")
+    changes = {"quantization_config": None, "torch_dtype": name, "num_key_value_heads": config.num_key_value_heads}
+    return write(Plan(f"dequantize to {name}", files, changes), source, out)
 
 
 def checked_config(source: CheckpointStream) -> ArcticConfig:
     """The config, once it is sure that the tensors are those of the model it describes."""
-    streams: dict[str, Any] = dict(source.by_name)
-    config = with_stored_heads(read_config(source.directory), streams)
+    streams = source.by_name
+    config = read_config(source.directory)
+    if FIRST_KEY in streams:
+        config = with_stored_heads(config, streams[FIRST_KEY].spec.shape)
     expected = {spec.name: spec.shape for spec in tensor_specs(config)}
     found = {name: stream.spec.shape for name, stream in streams.items() if not _is_spare(name, config)}
     wrong = [f"{name} is missing" for name in expected if name not in found]
@@ -101,14 +105,15 @@ def _is_spare(name: str, config: ArcticConfig) -> bool:
 
 def plain_job(stream: TensorStream) -> Job:
     """The tensor as it comes, looked through for values that are no numbers."""
+    return Job((stream.spec,), lambda: ((block,) for block in finite_blocks(stream)))
 
-    def blocks() -> Iterator[tuple[Tensor, ...]]:
-        for block in stream.blocks():
-            if not bool(block.abs().amax().isfinite() if block.numel() else True):
-                raise _not_finite(stream.spec)
-            yield (block,)
 
-    return Job((stream.spec,), blocks)
+def finite_blocks(stream: TensorStream) -> Iterator[Tensor]:
+    """The stream's blocks. Raises CheckpointError at one with a value that is no finite number."""
+    for block in stream.blocks():
+        if not bool(block.abs().amax().isfinite() if block.numel() else True):
+            raise _not_finite(stream.spec)
+        yield block
 
 
 def quantized_job(stream: TensorStream) -> Job:

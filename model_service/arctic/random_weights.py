@@ -10,8 +10,7 @@ from torch import Tensor
 
 from model_service.arctic.config import parse_config
 from model_service.arctic.safetensors_file import SafetensorsWriter, Spec, row_ranges
-from model_service.arctic.tensor_stream import INDEX
-from model_service.arctic.tensors import TensorSpec, tensor_specs
+from model_service.arctic.tensors import INDEX, TensorSpec, tensor_specs
 
 TENSORS_A_FILE = 400
 

@@ -35,6 +35,7 @@ DTYPES = {
     "BOOL": torch.bool,
 }
 NAMES = {dtype: name for name, dtype in DTYPES.items()}
+HEADER_AT_MOST = 2**27  # bytes; one of the released shards has some 50 KB
 BLOCK_BYTES = 16 * 1024**2
 
 
@@ -101,18 +102,40 @@ def read_header(path: Path) -> tuple[StoredTensor, ...]:
     size = _size(path)
     with path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
+        if length > HEADER_AT_MOST:
+            raise CheckpointError(
+                f"{path} is not a safetensors file.",
+                "Fetch it again; what Git left of a large file, `git lfs pull` fetches.",
+            )
         if size < 8 or 8 + length > size:
             raise _truncated(path)
         entries = _parse(path, file.read(length))
     stored = [_stored(path, name, entry, 8 + length) for name, entry in entries.items() if name != "__metadata__"]
-    if any(tensor.start + tensor.spec.nbytes > size for tensor in stored):
+    in_order = tuple(sorted(stored, key=lambda tensor: (tensor.start, tensor.spec.nbytes, tensor.spec.name)))
+    _require_covered(path, in_order, 8 + length, size)
+    return in_order
+
+
+def _require_covered(path: Path, in_order: Sequence[StoredTensor], at: int, size: int) -> None:
+    """Nothing, if the tensors lie one behind the other from byte `at` to the file's end, as the format asks."""
+    if any(tensor.start + tensor.spec.nbytes > size for tensor in in_order):
         raise _truncated(path)
-    return tuple(sorted(stored, key=lambda tensor: (tensor.start, tensor.spec.name)))
+    for tensor in in_order:
+        if tensor.start != at:
+            raise CheckpointError(
+                f"{path}: the header does not say rightly where {tensor.spec.name} is.", "Fetch it again."
+            )
+        at += tensor.spec.nbytes
+    if at != size:
+        raise CheckpointError(
+            f"{path} is {size - at:,} bytes longer than its tensors.", "Fetch or copy this file again."
+        )
 
 
 def _size(path: Path) -> int:
     try:
-        return path.stat().st_size
+        with path.open("rb") as file:
+            return file.seek(0, os.SEEK_END)
     except OSError as error:
         raise CheckpointError(
             f"Cannot read {path}: {error.strerror}.", "Fetch the checkpoint's missing files."
@@ -131,8 +154,8 @@ def _parse(path: Path, text: bytes) -> dict[str, Any]:
 
 def _stored(path: Path, name: str, entry: Any, data_start: int) -> StoredTensor:
     try:
-        spec = Spec(name, DTYPES[entry["dtype"]], tuple(entry["shape"]))
-        start, end = entry["data_offsets"]
+        spec = Spec(name, DTYPES[entry["dtype"]], tuple(_count(side) for side in entry["shape"]))
+        start, end = (_count(offset) for offset in entry["data_offsets"])
     except (KeyError, TypeError, ValueError) as error:
         raise CheckpointError(f"{path}: the header's entry for {name} cannot be read.", "Fetch it again.") from error
     if end - start != spec.nbytes:
@@ -140,6 +163,12 @@ def _stored(path: Path, name: str, entry: Any, data_start: int) -> StoredTensor:
             f"{path}: {name} has {end - start} bytes where its shape needs {spec.nbytes}.", "Fetch it again."
         )
     return StoredTensor(spec, path, data_start + start)
+
+
+def _count(number: Any) -> int:
+    if isinstance(number, bool) or not isinstance(number, int) or number < 0:
+        raise ValueError(f"{number!r} is no size")
+    return number
 
 
 def _truncated(path: Path) -> CheckpointError:

@@ -15,10 +15,9 @@ from torch import Tensor
 from model_service.arctic import fp8, sharded_state
 from model_service.arctic.config import read_config
 from model_service.arctic.safetensors_file import Spec, StoredTensor, read_header, row_ranges
+from model_service.arctic.tensors import INDEX, LONE_FILE
 from model_service.errors import CheckpointError
 
-INDEX = "model.safetensors.index.json"
-LONE_FILE = "model.safetensors"
 SCALE = "_scale"  # compressed-tensors: X.weight beside X.weight_scale
 PLAIN_DTYPES = (torch.bfloat16, torch.float16, torch.float32)
 
@@ -69,6 +68,11 @@ def weight_files(directory: Path) -> tuple[Path, ...]:
         return _indexed_files(index)
     if (directory / LONE_FILE).exists():
         return (directory / LONE_FILE,)
+    if sharded_state.is_sharded(directory):
+        raise CheckpointError(
+            f"{directory} holds Snowflake's files by rank, which only `quantize` and `dequantize` read.",
+            f"Make a checkpoint of them: python -m model_service quantize --checkpoint {directory} --out DIR",
+        )
     found = sorted(directory.glob("*.safetensors"))
     missing = f"it has {len(found)} safetensors files but no {INDEX}" if found else "it holds no safetensors files"
     raise CheckpointError(f"{directory} is no checkpoint: {missing}.", "Fetch the missing files.")
@@ -77,9 +81,9 @@ def weight_files(directory: Path) -> tuple[Path, ...]:
 def _indexed_files(index: Path) -> tuple[Path, ...]:
     try:
         weight_map = dict(json.loads(index.read_text(encoding="utf-8"))["weight_map"])
+        paths = tuple(index.parent / name for name in sorted(set(weight_map.values())))
     except (ValueError, KeyError, TypeError) as error:
         raise CheckpointError(f"{index} has no readable weight_map.", "Fetch it again.") from error
-    paths = tuple(index.parent / name for name in sorted(set(weight_map.values())))
     gone = [path.name for path in paths if not path.exists()]
     if gone:
         raise CheckpointError(f"{index.parent} lacks {_few(gone)}, which the index names.", "Fetch the missing files.")

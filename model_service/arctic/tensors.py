@@ -21,6 +21,8 @@ class Kind(StrEnum):
     HEAD = "head"
 
 
+INDEX = "model.safetensors.index.json"  # says which file holds which tensor
+LONE_FILE = "model.safetensors"  # instead of an index, where one file holds all
 QUANTIZED = frozenset({Kind.ATTENTION, Kind.RESIDUAL, Kind.DENSE, Kind.EXPERT})
 
 

@@ -40,7 +40,10 @@ from vllm.model_executor.models.utils import (
 from vllm.platforms import current_platform
 from vllm.sequence import IntermediateTensors
 
+from model_service.arctic import fp8
+from model_service.arctic.checkpoint import is_finite
 from model_service.arctic.config import ArcticConfig, parse_config
+from model_service.arctic.tensors import tensor_specs
 
 
 class ArcticMLP(nn.Module):
@@ -315,10 +318,11 @@ class ArcticForCausalLM(nn.Module, SupportsPP, SupportsLoRA, SupportsQuant, Mixt
         return self.logits_processor(self.lm_head, hidden_states)
 
     def load_weights(self, weights: Iterable[tuple[str, Tensor]]) -> set[str]:
-        """The names of the parameters that were loaded. Raises ValueError if an expert's tensor is not there."""
+        """The names of the parameters that were loaded. Raises ValueError for an expert that is not there, a wrong shape."""
         seen: set[str] = set()
-        loaded = AutoWeightsLoader(self).load_weights(_noted(weights, seen))
+        loaded = AutoWeightsLoader(self).load_weights(_checked(weights, self.config.to_dict(), seen))
         self._require_experts(seen)
+        _require_numbers((name, held) for name, held in self.named_parameters() if name in loaded)
         return loaded
 
     def _require_experts(self, seen: set[str]) -> None:
@@ -341,8 +345,28 @@ def moe_layers(model: ArcticModel) -> Iterator[tuple[int, ArcticMoE]]:
             yield number, layer.block_sparse_moe
 
 
-def _noted(weights: Iterable[tuple[str, Tensor]], seen: set[str]) -> Iterator[tuple[str, Tensor]]:
+def _require_numbers(held: Iterable[tuple[str, Tensor]]) -> None:
+    """Raises ValueError for a weight with NaN or infinity. Each rank looks at its own part, where it is: on its GPU."""
+    for name, weight in held:
+        if weight.is_meta or not weight.is_floating_point() or weight.numel() == 0:
+            continue
+        if not (fp8.is_finite(weight) if weight.dtype == fp8.DTYPE else is_finite(weight)):
+            raise ValueError(
+                f"{name} holds values that are not finite numbers (NaN or infinity). Fetch the file again."
+            )
+
+
+def _checked(
+    weights: Iterable[tuple[str, Tensor]], keys: dict[str, Any], seen: set[str]
+) -> Iterator[tuple[str, Tensor]]:
+    """The weights as they come, noted in `seen`. vLLM cuts one that has too many rows to those it wants and says nothing."""
+    shapes = {spec.name: spec.shape for spec in tensor_specs(parse_config(keys))}
     for name, tensor in weights:
+        if (shape := shapes.get(name, tuple(tensor.shape))) != tuple(tensor.shape):
+            raise ValueError(
+                f"{name} is {list(tensor.shape)}, where config.json makes it {list(shape)}. If only the KV heads differ, "
+                "`arctic-copilot serve --model arctic` tells vLLM how many are stored."
+            )
         seen.add(name)
         yield name, tensor
 

@@ -6,6 +6,7 @@ from typer.testing import CliRunner
 
 from app.cli import app
 from model_service.arctic.config import ArcticConfig, read_config
+from model_service.arctic.stored_heads import read_stored_config
 from model_service.errors import CheckpointError, LoadError, ModelServiceError, RequestError
 from model_service.gpus import find_gpu
 from model_service.hardware import read_line
@@ -115,7 +116,7 @@ def test_a_plan_for_absent_gpus_is_printed_but_not_run(
         serve(
             Wish(released), find_hardware(8, "H100", None), python=Path("/bin/sh"), dry_run=False, on_line=lines.append
         )
-    assert lines[2] == "Layout    TP8"
+    assert "Layout    TP8" in lines
 
 
 def test_a_python_without_vllm_is_named(tmp_path: Path) -> None:
@@ -166,6 +167,33 @@ def test_the_command_ends_with_1_where_it_cannot_work_and_2_on_wrong_usage(relea
     assert (code, "cannot serve this model" in printed) == (1, True)
     assert run("--model", "arctic")[0] == 2
     assert run("--checkpoint", str(released))[0] == 2
+
+
+@pytest.mark.parametrize(("told", "stored", "rows"), [(8, 56, 7168), (56, 8, 1024)])
+def test_the_kv_heads_that_are_stored_are_planned_with_and_told_to_vllm(
+    released: Path, told: int, stored: int, rows: int
+) -> None:
+    """The release's copies with only config.json or only the weights mended; vLLM itself would read the wrong rows."""
+    (released / "config.json").write_text(json.dumps(RELEASED | {"num_key_value_heads": told}))
+    write_header(released / "model.safetensors", {"model.layers.0.self_attn.k_proj.weight": [rows, 7168]})
+    code, printed = run("--model", "arctic", "--checkpoint", str(released), "--gpus", "8", "--gpu", "H100", "--dry-run")
+    assert code == 0
+    assert f"56 attention heads, {stored} for keys and values" in printed
+    assert f"""--hf-overrides '{{"num_key_value_heads": {stored}}}'""" in printed
+
+
+def write_header(path: Path, shapes: dict[str, list[int]]) -> None:
+    """A safetensors file's beginning, which is all that is read of it."""
+    text = json.dumps(
+        {name: {"dtype": "BF16", "shape": shape, "data_offsets": [0, 0]} for name, shape in shapes.items()}
+    )
+    path.write_bytes(len(text).to_bytes(8, "little") + text.encode())
+
+
+@pytest.mark.parametrize("content", [b"", b"no header", b"\x02\0\0\0\0\0\0\0{}", b"\xff" * 16])
+def test_weights_that_cannot_be_read_leave_the_plan_to_config_json(released: Path, content: bytes) -> None:
+    (released / "model.safetensors").write_bytes(content)
+    assert read_stored_config(released) == read_config(released)
 
 
 def test_every_refusal_says_what_to_do(config: ArcticConfig) -> None:
