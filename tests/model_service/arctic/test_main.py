@@ -63,6 +63,20 @@ def test_generate_prints_text(with_text: Path, capsys: pytest.CaptureFixture[str
     assert capsys.readouterr().out == "".join(tokenizer.decode(ids) + "\n" for ids in new)
 
 
+def test_info_needs_only_config_json_and_believes_the_weights_where_they_are(
+    make_checkpoint: MakeCheckpoint, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copy = Path(shutil.copytree(make_checkpoint(expanded_kv=True), tmp_path / "copy"))
+    keys = json.loads((copy / "config.json").read_text())
+    (copy / "config.json").write_text(json.dumps(keys | {"num_key_value_heads": 2}))
+    assert run("info", "--checkpoint", copy) == 0
+    assert "4 heads of 32, 4 for keys and values" in capsys.readouterr().out
+    for file in copy.glob("*.safetensors*"):
+        file.unlink()
+    assert run("info", "--checkpoint", copy) == 0
+    assert "4 heads of 32, 2 for keys and values" in capsys.readouterr().out
+
+
 def test_a_sample_is_the_same_for_the_same_seed(
     make_checkpoint: MakeCheckpoint, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -82,6 +82,16 @@ def test_dequantize_gives_exactly_what_the_codes_stand_for(make_checkpoint: Make
     assert "quantization_config" not in json.loads((tmp_path / "plain" / "config.json").read_text())
 
 
+def test_kv_heads_that_config_json_does_not_know_are_told_by_the_new_one(tmp_path: Path) -> None:
+    """The first release's weights with a mended config.json, or the reverse; vLLM would read the wrong rows of K and V."""
+    directory = write_checkpoint(tmp_path / "old", expanded_kv=True)
+    keys = json.loads((directory / "config.json").read_text())
+    (directory / "config.json").write_text(json.dumps(keys | {"num_key_value_heads": 2}))
+    fp8 = quantize(directory, tmp_path / "fp8")
+    plain = dequantize(fp8, tmp_path / "plain")
+    assert [json.loads((out / "config.json").read_text())["num_key_value_heads"] for out in (fp8, plain)] == [4, 4]
+
+
 def test_a_lone_file_without_an_index_is_quantized(tmp_path: Path) -> None:
     source = write_checkpoint(tmp_path / "plain", shards=1, index=False)
     assert (quantize(source, tmp_path / "fp8") / "model.safetensors").exists()

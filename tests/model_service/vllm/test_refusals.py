@@ -5,12 +5,14 @@ import subprocess
 import sys
 from typing import Any
 
+import numpy as np
 import pytest
 
 from model_service.vllm_plugin import is_supported, unsupported_message
 from tests.model_service.arctic.random_checkpoint import RELEASED, SMALL, random_tensors, write_checkpoint, write_shards
 from tests.model_service.vllm.conftest import ROOT, environment
 
+EXPERT = "model.layers.1.block_sparse_moe.experts.5"
 START = """
 import json, sys
 from vllm import LLM
@@ -56,13 +58,25 @@ def refused(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     (odd / "config.json").write_text(json.dumps(config | {"num_experts_per_tok": 9}))
     gap = write_checkpoint(tmp_path_factory.mktemp("gap"))
     tensors = random_tensors(RELEASED | SMALL)
-    del tensors["model.layers.1.block_sparse_moe.experts.5.w3.weight"]
-    write_shards(gap, tensors)
+    write_shards(gap, {name: weight for name, weight in tensors.items() if name != f"{EXPERT}.w3.weight"})
+    spoiled = write_checkpoint(tmp_path_factory.mktemp("spoiled"))
+    tensors[f"{EXPERT}.w2.weight"][7, 7] = np.nan
+    write_shards(spoiled, tensors)
+    expanded = write_checkpoint(tmp_path_factory.mktemp("expanded"), expanded_kv=True)
+    (expanded / "config.json").write_text(json.dumps(config))  # mended, and the weights are not
     attempts: dict[str, dict[str, Any]] = {
         "compiled": {"model": str(good)},
         "expert lora": {"model": str(good), "enforce_eager": True, "enable_lora": True},
         "odd config": {"model": str(odd), "enforce_eager": True},
         "missing expert": {"model": str(gap), "enforce_eager": True},
+        "NaN": {"model": str(spoiled), "enforce_eager": True},
+        "expanded KV, config mended": {"model": str(expanded), "enforce_eager": True},
+        "the same, and told so": {
+            "model": str(expanded),
+            "enforce_eager": True,
+            "max_num_seqs": 1,
+            "hf_overrides": {"num_key_value_heads": 4},
+        },
         "three ranks": {"model": str(good), "enforce_eager": True, "tensor_parallel_size": 3},
         "long context": {
             "model": str(good),
@@ -82,7 +96,12 @@ def refused(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         ("compiled", "Pass --enforce-eager"),
         ("expert lora", "--lora-target-modules qkv_proj o_proj w13 w2"),
         ("odd config", "9 experts a token are asked of 8"),
-        ("missing expert", "lacks 1 experts' tensors, such as model.layers.1.block_sparse_moe.experts.5.w3.weight"),
+        ("missing expert", f"lacks 1 experts' tensors, such as {EXPERT}.w3.weight"),
+        ("NaN", "routed_experts.w2_weight holds values that are not finite numbers"),
+        (
+            "expanded KV, config mended",
+            "model.layers.0.self_attn.k_proj.weight is [128, 128], where config.json makes it [64",
+        ),
         ("three ranks", "must be divisible by tensor parallel size (3)"),
         ("long context", "max_model_len"),
     ],
@@ -90,6 +109,10 @@ def refused(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 def test_it_is_refused_in_words(attempt: str, words: str, refused: dict[str, str]) -> None:
     assert refused[attempt].startswith("REFUSED")
     assert words in refused[attempt]
+
+
+def test_vllm_runs_the_kv_heads_that_serve_tells_it(refused: dict[str, str]) -> None:
+    assert refused["the same, and told so"] == "RAN"
 
 
 def test_registering_twice_touches_no_gpu_and_imports_no_layer() -> None:
