@@ -2,23 +2,30 @@
 
 Run by `local` as a script with one JSON line on stdin (so that the key is in no process list); imports nothing of ours.
 A lease file says it is wanted: written when the server is ready, with its address and key. The worker leaves when the
-lease is gone or belongs to another, when its parent is gone (foreground), or after `idle_seconds` without a request.
+lease is gone or belongs to another, or after `idle_seconds` without a request.
+
+It also leaves when its parent ends, be it by kill -9, as long as stdin is open: the end of stdin means just that. A parent
+whose server is for whoever comes next says "keep" once it is ready. llama.cpp holds Python's lock while it loads, so it is
+a process of its own that waits for the end of stdin.
 """
 
 import contextlib
 import json
 import os
+import signal
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
 POLL_SECONDS = 0.5
+KEEP = "keep\n"
 
 
 def main() -> None:
     """Serve until no longer wanted; exit code 1 and a last log line if the model cannot be served."""
     config = json.loads(sys.stdin.readline())
+    _end_with_parent(Path(config["lease"]))
     try:
         server = _serve(config)
     except Exception as error:  # whatever llama.cpp raises, the parent shows this line
@@ -30,6 +37,29 @@ def main() -> None:
         if lease.read_text() == text:
             lease.unlink()
     os._exit(0)  # llama.cpp's own threads need no goodbye
+
+
+def _end_with_parent(lease: Path) -> None:
+    """Fork a process that kills this one at the end of stdin, unless a line "keep" comes before."""
+    if not hasattr(os, "fork"):
+        return
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # that process leaves no trace when it ends
+    worker = os.getpid()
+    if os.fork():
+        return
+    try:
+        if sys.stdin.readline() != KEEP and os.getppid() == worker:  # else the worker ended first
+            os.kill(worker, signal.SIGKILL)
+            _remove_lease(lease, worker)
+    finally:
+        os._exit(0)
+
+
+def _remove_lease(lease: Path, worker: int) -> None:
+    """Nobody else does it for a worker that was killed; another's stays."""
+    with contextlib.suppress(OSError, ValueError):
+        if json.loads(lease.read_text())["pid"] == worker:
+            lease.unlink()
 
 
 def _serve(config: dict[str, Any]) -> Any:
@@ -64,7 +94,7 @@ def _write_private(path: Path, text: str) -> None:
 
 def _wait_until_unwanted(server: Any, lease: Path, text: str, config: dict[str, Any]) -> None:
     activity, active_at = "", time.monotonic()
-    while _is_wanted(lease, text, config["parent_pid"]):
+    while _is_wanted(lease, text):
         time.sleep(POLL_SECONDS)
         seen = _activity(server, lease)
         if seen != activity:
@@ -73,9 +103,7 @@ def _wait_until_unwanted(server: Any, lease: Path, text: str, config: dict[str, 
             return
 
 
-def _is_wanted(lease: Path, text: str, parent_pid: int | None) -> bool:
-    if parent_pid is not None and os.getppid() != parent_pid:
-        return False
+def _is_wanted(lease: Path, text: str) -> bool:
     try:
         return lease.read_text() == text
     except OSError:

@@ -3,7 +3,8 @@
 llama.cpp runs in a child (`llama_worker`) because a native abort must not take the app down. The child outlives the
 command that started it and is found again through its lease, `<cache>/server/<weights>.json` (mode 0600: address, key,
 pid), so the next question in another terminal starts at once; it leaves by itself when nobody asks for a while, and at
-once when its lease is removed. The key is new for each run and known only to who can read the lease.
+once when its lease is removed. A command that is killed while the model loads takes it along, and so does `serve` at any
+time. The key is new for each run and known only to who can read the lease.
 """
 
 import contextlib
@@ -26,6 +27,7 @@ from model_service.errors import LoadError, NoSpaceError, PortInUseError, Server
 from model_service.llama_client import LocalModel
 from model_service.machine import available_bytes, usable_cores
 
+KEEP = "keep\n"  # as the worker has it
 WORKER = Path(__file__).with_name("llama_worker.py")
 SETTINGS_VERSION = (
     1  # raise when the worker's parameters change, so that running servers and saved prefixes are not reused
@@ -64,13 +66,13 @@ def start(weights: Path, cache_dir: Path, port: int = 0, *, idle_seconds: float 
 
     `port` 0 takes a free one. Raises PortInUseError, LoadError.
     """
-    return _launch(weights, cache_dir, _lease(weights, cache_dir), port, idle_seconds=idle_seconds).model
+    return _launch(weights, cache_dir, _lease(weights, cache_dir), port, idle_seconds=idle_seconds, keep=True).model
 
 
 def serve(weights: Path, cache_dir: Path, port: int = 0, on_ready: Callable[[LocalModel], None] | None = None) -> None:
     """Serve in the foreground until Ctrl-C; `on_ready` is told address and key. Raises PortInUseError, LoadError."""
     lease = cache_dir.expanduser() / "server" / f"serve-{os.getpid()}.json"
-    launched = _launch(weights, cache_dir, lease, port, idle_seconds=None, parent_pid=os.getpid())
+    launched = _launch(weights, cache_dir, lease, port, idle_seconds=None, keep=False)
     try:
         if on_ready:
             on_ready(launched.model)
@@ -79,6 +81,7 @@ def serve(weights: Path, cache_dir: Path, port: int = 0, on_ready: Callable[[Loc
         return
     finally:
         stop(launched.model)
+        _say(launched.process, "")
     raise LoadError(
         f"The model server ended by itself: {_cause(launched.process, launched.log)}.", f"Log: {launched.log}"
     )
@@ -114,17 +117,20 @@ def _launch(
     port: int,
     *,
     idle_seconds: float | None,
-    parent_pid: int | None = None,
+    keep: bool,
 ) -> _Launched:
+    """`keep`: the worker outlives this process once it is ready."""
     if port:
         _require_free(port)
-    config = _config(weights, cache_dir, port) | {"lease": str(lease)}
-    config |= {"idle_seconds": idle_seconds, "parent_pid": parent_pid}
+    config = _config(weights, cache_dir, port) | {"lease": str(lease), "idle_seconds": idle_seconds}
     _make_folders(cache_dir)
     lease.unlink(missing_ok=True)
     log = lease.with_suffix(".log")
     process = _spawn(config, log)
-    return _Launched(_wait_until_ready(process, lease, log), process, log)
+    launched = _Launched(_wait_until_ready(process, lease, log), process, log)
+    if keep:
+        _say(process, KEEP)
+    return launched
 
 
 def _make_folders(cache_dir: Path) -> None:
@@ -163,6 +169,7 @@ def _context_tokens(weights_bytes: int) -> int:
 
 
 def _spawn(config: dict[str, Any], log: Path) -> subprocess.Popen[bytes]:
+    """Its stdin stays open: the worker ends where that does, unless it was told to keep on."""
     with open(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as out:
         process = subprocess.Popen(
             [sys.executable, "-P", str(WORKER)],
@@ -175,9 +182,17 @@ def _spawn(config: dict[str, Any], log: Path) -> subprocess.Popen[bytes]:
         )
     _children.append(process)
     assert process.stdin is not None
-    with contextlib.suppress(BrokenPipeError), process.stdin as stdin:
-        stdin.write(json.dumps(config).encode() + b"\n")
+    with contextlib.suppress(BrokenPipeError):
+        process.stdin.write(json.dumps(config).encode() + b"\n")
+        process.stdin.flush()
     return process
+
+
+def _say(process: subprocess.Popen[bytes], last: str) -> None:
+    """The last words on the worker's stdin, which ends with them."""
+    assert process.stdin is not None
+    with contextlib.suppress(BrokenPipeError), process.stdin as stdin:
+        stdin.write(last.encode())
 
 
 def _wait_until_ready(process: subprocess.Popen[bytes], lease: Path, log: Path) -> LocalModel:
@@ -192,6 +207,7 @@ def _wait_until_ready(process: subprocess.Popen[bytes], lease: Path, log: Path) 
         raise LoadError(f"The model was not ready after {READY_SECONDS:.0f} s: {_last_words(log)}.", f"Log: {log}")
     except BaseException:  # Ctrl-C included: a server nobody waits for must not stay
         process.kill()
+        _say(process, "")
         lease.unlink(missing_ok=True)
         raise
 

@@ -16,6 +16,7 @@ from model_service import local, prefix, weights
 from model_service.errors import LoadError, NoSpaceError, PortInUseError, ServerError, UnknownModelError
 from model_service.llama_client import LocalModel
 from tests.model_service.test_gguf import tiny_gguf
+from tests.model_service.tiny_llama import write_tiny_llama
 
 CACHE = Path(os.environ.get("ARCTIC_COPILOT_CACHE_DIR", "~/.cache/arctic-copilot")).expanduser()
 SCHEMA = "You write SQL. " + " ".join(f"table t{i}(id{i}, name{i}, day{i});" for i in range(20))
@@ -25,6 +26,20 @@ from pathlib import Path
 from model_service import local
 local.serve(Path(sys.argv[1]), Path(sys.argv[2]), on_ready=lambda model: print(model.pid, flush=True))
 print("left cleanly")
+"""
+LOADING = """
+import sys, time
+from pathlib import Path
+from model_service import local
+local._wait_until_ready = lambda process, *rest: (print(process.pid, flush=True), time.sleep(60))
+local.start(Path(sys.argv[1]), Path(sys.argv[2]))
+"""
+SHARED = """
+import sys, time
+from pathlib import Path
+from model_service import local
+print(local.ensure_running(Path(sys.argv[1]), Path(sys.argv[2])).pid, flush=True)
+time.sleep(60)
 """
 
 
@@ -96,6 +111,48 @@ def test_the_key_is_not_shown_by_repr(tmp_path: Path) -> None:
     assert "secret" not in repr(model)
     with pytest.raises(ServerError, match="stopped answering"):
         model.call("/props", timeout_seconds=1)
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_tiny_llama(tmp_path_factory.mktemp("tiny") / "tiny.gguf")
+
+
+def killed_parent(script: str, weights: Path, cache: Path) -> int:
+    """The pid that the script printed, once the script's process was killed without a chance to tidy up."""
+    command = [sys.executable, "-c", script, str(weights), str(cache)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        pid = int(parent.stdout.readline())
+        parent.kill()
+    return pid
+
+
+def test_a_parent_killed_while_the_model_loads_takes_the_server_along(tiny: Path, tmp_path: Path) -> None:
+    """llama.cpp holds Python's lock while it loads; half a minute and gigabytes for nobody, with a large model."""
+    assert is_gone(killed_parent(LOADING, tiny, tmp_path))
+    assert list((tmp_path / "server").glob("*.json")) == []
+
+
+def test_a_served_model_ends_when_its_command_is_killed(tiny: Path, tmp_path: Path) -> None:
+    assert is_gone(killed_parent(SERVE, tiny, tmp_path))
+    assert list((tmp_path / "server").glob("*.json")) == []
+
+
+def test_a_server_that_is_shared_outlives_a_command_that_is_killed(tiny: Path, tmp_path: Path) -> None:
+    """The next `ask` finds it; it leaves when idle, or, as here, when stopped."""
+    pid = killed_parent(SHARED, tiny, tmp_path)
+    time.sleep(1)
+    found = local.ensure_running(tiny, tmp_path)
+    assert found.pid == pid
+    local.stop(found)
+    assert is_gone(pid)
+
+
+def test_an_idle_server_leaves(tiny: Path, tmp_path: Path) -> None:
+    model = local.start(tiny, tmp_path, idle_seconds=0.5)
+    assert is_gone(model.pid)
+    assert not model.lease.exists()
 
 
 @pytest.fixture(scope="module")
