@@ -27,7 +27,7 @@ from sqlglot.errors import SqlglotError
 
 from sql_tools.generate import sql_in
 from sql_tools.grammar import accepts, lark_grammar
-from sql_tools.grammar.scope import CTES, DERIVED, WITH
+from sql_tools.grammar.scope import ALIAS, CTES, DERIVED, WITH
 from sql_tools.models import Table
 
 SCHEMAS = 5
@@ -85,12 +85,17 @@ class Sampler:
         wanted = [a for a in self.possible if not towards or _production(a[0], self.sources[a[0]][a[1]]) in towards]
         least = self.rng.choice(wanted) if towards else min(wanted, key=lambda a: (self.used[a], self.rng.random()))
         self.target = least if towards or self.rng.random() < 0.5 else None
-        condition = self.rules[least[0]][least[1]][1]
-        if self.target and any(f"bit_set({bit})" in condition for bit in (WITH, CTES, DERIVED)):
-            self.target, self.then = ("statement", 1), least  # a WITH has to come first
+        if self.target and (before := self._needed_by(self.rules[least[0]][least[1]][1])):
+            self.target, self.then = before, least
         out: list[tuple[str, str]] = []
         self._rule("start", 0, out)
         return out
+
+    def _needed_by(self, condition: str) -> tuple[str, int] | None:
+        """What has to come first for a condition to hold: a WITH, or an alias in the SELECT list."""
+        if any(f"bit_set({bit})" in condition for bit in (WITH, CTES, DERIVED)):
+            return "statement", 1
+        return ("named_0", 0) if f"bit_set({ALIAS})" in condition else None
 
     def _way(self, what: object) -> float:
         """How many rules away the target is."""
