@@ -88,3 +88,16 @@ def test_the_offered_query_passes_its_own_checks(shop: Warehouse) -> None:
     second = looked_at(first.rewritten, shop)
     assert second.allowed
     assert [c for c in second.checks if not c.passed] == []
+
+
+def test_a_doubt_that_breaks_costs_neither_the_answer_nor_the_others(
+    shop: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*args: object) -> list[str]:
+        raise KeyError("x")
+
+    monkeypatch.setattr(f"{doubts.__module__}.ALL", (broken, *ALL))
+    context = Context(dialect="duckdb", tables=shop.tables(), catalog=shop.tables())
+    names = [check.name for check in doubts("SELECT id FROM orders", context, shop).checks]
+    assert "broken" not in names
+    assert ALL[-1].__name__ in names
