@@ -11,11 +11,15 @@ if TYPE_CHECKING:  # the terminal must speak even where parts of the product are
 Line = tuple[str, str]  # what it is about, and what is said
 
 HASH_CHARS = 12
+VOUCHED = {"verified_query": "Verified", "metrics_as_defined": "Metric"}
 KEYS = {"declared": "a declared key", "inferred": "a key inferred from names and values", "none": "no known key"}
 
 
 def summary(proof: Proof) -> Iterator[Line]:
-    """What a reader wants first: the SQL in words, the tables, the joins."""
+    """What a reader wants first: who vouches for the SQL or a number in it, the SQL in words, the tables, the joins."""
+    for check in proof.checks:
+        if check.passed and check.name in VOUCHED:
+            yield VOUCHED[check.name], check.detail
     yield "In words", proof.reading
     if proof.tables:
         yield "Table" + "s" * (len(proof.tables) > 1), ", ".join(_table(table) for table in proof.tables)
@@ -30,14 +34,15 @@ def details(proof: Proof) -> Iterator[Line]:
     for condition in proof.filters:
         yield "Filter", condition
     yield "Ran", f"at {proof.time} as {proof.role} on {proof.warehouse} ({proof.dialect}), query {proof.query_id}"
-    yield "Model", f"{proof.model}, weights {_short(proof.weights) if proof.weights else 'not known here'}"
+    weights = f", weights {_short(proof.weights) if proof.weights else 'not known here'}" if proof.prompt_hash else ""
+    yield "Model", f"{proof.model}{weights}"
     hashes = {
         "SQL": proof.sql_hash,
         "rows": proof.rows_hash,
         "catalog": proof.catalog_hash,
         "prompt": proof.prompt_hash,
     }
-    yield "Hashes", ", ".join(f"{name} {_short(value)}" for name, value in hashes.items())
+    yield "Hashes", ", ".join(f"{name} {_short(value)}" for name, value in hashes.items() if value)
 
 
 def _table(table: TableUsed) -> str:

@@ -35,7 +35,8 @@ def streamlit_command(port: int) -> list[str]:
 
 def _as_environment(settings: Settings) -> dict[str, str]:
     """What the command line chose, for the server to read."""
-    return {"ARCTIC_COPILOT_WAREHOUSE": settings.warehouse, "ARCTIC_COPILOT_MODEL": settings.model}
+    chosen = {"WAREHOUSE": settings.warehouse, "MODEL": settings.model, "SEMANTIC": settings.semantic}
+    return {f"ARCTIC_COPILOT_{name}": value for name, value in chosen.items()}
 
 
 def _free_port(port: int | None) -> int:

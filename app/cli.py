@@ -10,6 +10,7 @@ import typer
 from app.cells import clean
 from app.command import DECLINED, FAILED, KindCommand
 from app.model_files import models
+from app.semantic_commands import semantic as semantic_app
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -30,6 +31,7 @@ app = typer.Typer(
 )
 
 app.add_typer(models, name="models")
+app.add_typer(semantic_app, name="semantic")
 
 WarehouseOption = Annotated[
     str | None,
@@ -38,6 +40,10 @@ WarehouseOption = Annotated[
 ModelOption = Annotated[
     str | None,
     typer.Option("--model", "-m", help="local, local-small, a GGUF file, or http://host:port/v1#model.", metavar="M"),
+]
+SemanticOption = Annotated[
+    str | None,
+    typer.Option("--semantic", "-s", help="Semantic YAML file; on Snowflake also a semantic view.", metavar="S"),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 PortOption = Annotated[int | None, typer.Option("--port", "-p", min=1, max=65535, help="Listen here, on loopback.")]
@@ -48,6 +54,7 @@ def ask(
     question: Annotated[str, typer.Argument(help="What you want to know, in words.", callback=clean)],
     warehouse: WarehouseOption = None,
     model: ModelOption = None,
+    semantic: SemanticOption = None,
     details: Annotated[bool, typer.Option("--details", help="Show every check and the whole proof.")] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -63,7 +70,7 @@ def ask(
     from sql_tools.models import Question
     from sql_tools.settings import read_settings
 
-    terminal, settings = Terminal(), read_settings(warehouse=warehouse, model=model)
+    terminal, settings = Terminal(), read_settings(warehouse=warehouse, model=model, semantic=semantic)
     usable(Question(text=question), settings)  # before a model is downloaded for it
     with _opened(settings, terminal) as opened:
         chat_model = _open_model(settings, terminal, opened)
@@ -79,6 +86,7 @@ def check(
     sql: Annotated[str | None, typer.Argument(help="One SQL statement.")] = None,
     file: Annotated[Path | None, typer.Option(help="JSON lines of id and sql; each gets a line of JSON.")] = None,
     warehouse: WarehouseOption = None,
+    semantic: SemanticOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Check SQL as a draft would be checked, and whether it counts rows twice; no rows are shown.
@@ -94,7 +102,7 @@ def check(
 
     if (sql is None) == (file is None):
         raise typer.BadParameter("Give one SQL statement, or --file.")
-    terminal, settings = Terminal(), read_settings(warehouse=warehouse)
+    terminal, settings = Terminal(), read_settings(warehouse=warehouse, semantic=semantic)
     with _opened(settings, terminal) as opened:
         if file is not None:
             allowed = True
@@ -113,6 +121,7 @@ def check(
 def replay(
     file: Annotated[Path, typer.Argument(help="What `ask --json` printed.")],
     warehouse: WarehouseOption = None,
+    semantic: SemanticOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Run an answer's SQL again and say whether data, SQL or catalog changed; checked as on the first day.
@@ -128,7 +137,8 @@ def replay(
     from sql_tools.settings import read_settings
 
     kept = kept_answer(read_answer(file))
-    terminal, settings = Terminal(), read_settings(warehouse=warehouse or kept.proof.warehouse)
+    terminal = Terminal()
+    settings = read_settings(warehouse=warehouse or kept.proof.warehouse, semantic=semantic)
     with _opened(settings, terminal) as opened:
         report = replay_answer(kept, opened, settings)
     print_json(report) if as_json else terminal.show(terminal_views.replay_report(report, terminal))
@@ -137,20 +147,24 @@ def replay(
 
 
 @app.command(cls=KindCommand, epilog="Example: arctic-copilot schema --warehouse shop.duckdb")
-def schema(warehouse: WarehouseOption = None, as_json: JsonOption = False) -> None:
+def schema(warehouse: WarehouseOption = None, semantic: SemanticOption = None, as_json: JsonOption = False) -> None:
     """Show tables, columns, keys, comments and samples as the copilot sees them."""
     from app import terminal_views
     from app.contract import print_json
+    from app.semantic_view import semantics_view
     from app.terminal import Terminal
+    from sql_tools.semantic import semantics_of
     from sql_tools.settings import read_settings
 
-    terminal, settings = Terminal(), read_settings(warehouse=warehouse)
+    terminal, settings = Terminal(), read_settings(warehouse=warehouse, semantic=semantic)
     with _opened(settings, terminal) as opened:
-        tables, notes = opened.tables(), opened.notes
+        tables, notes, said = opened.tables(), opened.notes, semantics_of(opened)
     if as_json:
-        print_json({"warehouse": opened.name, "dialect": opened.dialect, "tables": tables, "notes": notes})
+        fields = {"warehouse": opened.name, "dialect": opened.dialect, "tables": tables, "notes": notes}
+        print_json({**fields, "semantics": said} if said else fields)
     else:
         terminal.show(terminal_views.schema(tables, notes))
+        terminal.show(semantics_view(said) if said else ())
 
 
 @app.command(cls=KindCommand, epilog='Example: arctic-copilot grammar --accepts "SELECT count(*) FROM orders"')
@@ -196,6 +210,9 @@ def evaluate(
     seed: Annotated[int, typer.Option(help="Draws the sample.")] = 7,
     out: Annotated[Path | None, typer.Option(help="Keep a line a question here; the same command goes on.")] = None,
     model: ModelOption = None,
+    semantic: Annotated[
+        str | None, typer.Option("--semantic", "-s", help="Semantic file, or a folder of <db_id>.yaml.", metavar="S")
+    ] = None,
     replay: Annotated[
         bool,
         typer.Option(
@@ -227,7 +244,7 @@ def evaluate(
     from sql_tools.settings import read_settings
 
     terminal, asked = Terminal(), read_questions(questions)
-    settings = read_settings(model=model, max_rows=EVAL_MAX_ROWS)
+    settings = read_settings(model=model, semantic=semantic, max_rows=EVAL_MAX_ROWS)
     chat_model = _open_model(settings, terminal)
     chat_model.cache = CompletionCache(settings.cache / "completions.db", weights=settings.model, replay=replay)
     with terminal.verdicts() as on_progress:
@@ -287,12 +304,17 @@ def serve(
 
 
 @app.command(cls=KindCommand, epilog="Example: arctic-copilot chat --warehouse shop.duckdb")
-def chat(warehouse: WarehouseOption = None, model: ModelOption = None, port: PortOption = None) -> None:
+def chat(
+    warehouse: WarehouseOption = None,
+    model: ModelOption = None,
+    semantic: SemanticOption = None,
+    port: PortOption = None,
+) -> None:
     """Open the chat in the browser; it listens on this machine only."""
     from app.chat_server import run_chat
     from sql_tools.settings import read_settings
 
-    run_chat(read_settings(warehouse=warehouse, model=model), port)
+    run_chat(read_settings(warehouse=warehouse, model=model, semantic=semantic), port)
 
 
 @app.command(cls=KindCommand, epilog="Example: arctic-copilot doctor")

@@ -8,8 +8,9 @@ from app.chat import Desk, Trouble, settings_or_trouble, start_opening
 from app.plain import plain
 from app.render import render_answer, render_note, render_progress, render_trouble
 from app.sidebar import render_sidebar
-from app.suggestions import suggest_questions
+from app.suggestions import onboarding_questions, suggest_questions
 from sql_tools.models import Answer
+from sql_tools.semantic import semantics_of
 from sql_tools.settings import Settings
 
 POLL_SECONDS = 0.4
@@ -110,7 +111,7 @@ def _show_opening(job: Job[Desk | Trouble]) -> None:
 
 def _show_welcome(desk: Desk) -> None:
     st.subheader("Ask your data in words", anchor=False)
-    questions = suggest_questions(desk.tables)
+    questions = suggest_questions(desk.tables, first=onboarding_questions(semantics_of(desk.warehouse)))
     invitation = " Try one of these:" if questions else ""
     st.caption(f"Every query is checked before it runs, and nothing can be changed.{invitation}")
     for number, question in enumerate(questions):

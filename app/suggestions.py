@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Sequence
 
 from app.column_roles import classify
-from sql_tools.models import Column, Table
+from sql_tools.models import Column, Semantics, Table
 
 AMOUNT_TYPE = re.compile(r"DECIMAL|NUMERIC|NUMBER|DOUBLE|FLOAT|REAL|INT", re.IGNORECASE)
 TIME_TYPE = re.compile(r"DATE|TIMESTAMP", re.IGNORECASE)
@@ -16,12 +16,17 @@ TEXT_TYPE = re.compile(r"CHAR|TEXT|STRING", re.IGNORECASE)
 GROUPS = range(2, 31)
 
 
-def suggest_questions(tables: Sequence[Table], *, count: int = 4) -> tuple[str, ...]:
-    """At most `count` questions the schema can answer, each of another kind where it can be."""
+def onboarding_questions(semantics: Semantics | None) -> tuple[str, ...]:
+    """The verified questions that a semantic file puts before newcomers."""
+    return tuple(query.question for query in semantics.verified if query.onboarding) if semantics else ()
+
+
+def suggest_questions(tables: Sequence[Table], *, count: int = 4, first: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """At most `count` questions the schema can answer: those given `first`, then each of another kind where it can be."""
     by_size = sorted(tables, key=lambda table: (len(table.primary_key) > 1, -(table.row_count or 0)))
     patterns: tuple[Callable[[Table], str | None], ...] = (_per_group, _per_year, _top, _how_many)
     firsts = [next(filter(None, map(pattern, by_size)), None) for pattern in patterns]
-    questions = [question for question in firsts if question]
+    questions = [*first, *(question for question in firsts if question)]
     questions += [question for table in by_size if (question := _how_many(table)) and question not in questions]
     return tuple(questions[:count])
 

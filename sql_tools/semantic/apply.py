@@ -79,7 +79,7 @@ class SemanticWarehouse:
 
     def _lay(self, stored: tuple[Table, ...]) -> None:
         found = resolve(self.model, stored, dialect=self.dialect, source=self.source, exact=self.remote)
-        notes = [f"{self.source}: {_where(p.place, self.model)} {p.words}." for p in found.problems]
+        notes = [f"{self.source}: {where(p.place, self.model)} {p.words}." for p in found.problems]
         probe = Probe(self.inner, max_seconds=MAX_SECONDS_FOR_KEYS)
         tables = []
         for table in stored:
@@ -192,7 +192,7 @@ def _merged(stored: tuple[ForeignKey, ...], keys: list[ForeignKey]) -> tuple[For
     return (*kept, *dict.fromkeys(keys))
 
 
-def _where(place: tuple[str | int, ...], model: SemanticModel) -> str:
+def where(place: tuple[str | int, ...], model: SemanticModel) -> str:
     """A place in the file by names."""
     value: object = model
     parts = []

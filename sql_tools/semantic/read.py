@@ -29,6 +29,11 @@ Words = tuple[Place, str]
 
 def read_file(path: Path) -> SemanticModel:
     """The file's model. SemanticFileError names file, line and place of each problem."""
+    return read_text(file_text(path), source=path.name)
+
+
+def file_text(path: Path) -> str:
+    """What the file holds; SemanticFileError if it cannot be read, is too large, or no UTF-8."""
     try:
         with path.open("rb") as file:
             raw = file.read(MAX_BYTES + 1)
@@ -37,13 +42,18 @@ def read_file(path: Path) -> SemanticModel:
     if len(raw) > MAX_BYTES:
         raise SemanticFileError(f"{path} is larger than {MAX_BYTES // 1_000_000} MB.", "Split it by subject.")
     try:
-        return read_text(raw.decode("utf-8-sig"), source=path.name)
+        return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise SemanticFileError(f"{path} is not UTF-8 text (byte {error.start}).", "Save it as UTF-8.") from error
 
 
 def read_text(text: str, *, source: str) -> SemanticModel:
     """The same of a text; `source` is what messages call it."""
+    return read_document(text, source=source)[0]
+
+
+def read_document(text: str, *, source: str) -> tuple[SemanticModel, Document]:
+    """The model, and the line of each thing in it."""
     try:
         document = load(text)
     except YamlError as error:
@@ -56,16 +66,17 @@ def read_text(text: str, *, source: str) -> SemanticModel:
         raise _refused(source, document, [_words(e, document.value) for e in error.errors()]) from error
     if problems := list(_inconsistent(found)):
         raise _refused(source, document, problems)
-    return found
+    return found, document
 
 
 def _refused(source: str, document: Document, problems: list[Words]) -> SemanticFileError:
+    in_order = sorted(problems, key=lambda problem: document.line(problem[0]))
     lines = [
-        f"{source}, line {document.line(place)}, {shown(place, document.value) or 'the document'}: {words}"
-        for place, words in problems[:MAX_PROBLEMS]
+        f"line {document.line(place)}, {shown(place, document.value) or 'the document'} {words}"
+        for place, words in in_order[:MAX_PROBLEMS]
     ]
     more = f" And {len(problems) - MAX_PROBLEMS} more." if len(problems) > MAX_PROBLEMS else ""
-    return SemanticFileError("; ".join(lines) + "." + more, HINT)
+    return SemanticFileError(f"{source}: {'; '.join(lines)}.{more}", HINT)
 
 
 def shown(place: Place, value: Any) -> str:
