@@ -1,34 +1,30 @@
 """Question, warehouse -> Context: the tables worth showing, and the stored values the question mentions.
 
-Small schemas pass whole: the prompt's prefix then never changes and is computed once. Larger ones are scored by words
-and character 4-grams over names, comments and values, each weighted by how rare it is; the best tables bring along the
-tables their foreign keys need. Given up: words with no letters in common ("revenue" for "sales") are not found here,
-unless a semantic file says so.
+Small schemas pass whole: the prompt's prefix then never changes and is computed once. Of larger ones `ranking` finds the
+tables most like the question; the best bring along the tables their foreign keys need. Of tables that are alike but for
+the digits of their names, one stands for all. Given up: words with no letters in common ("revenue" for "sales") are not
+found here, unless a semantic file says so.
 """
 
 import math
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from functools import cached_property
 from weakref import WeakKeyDictionary
 
 from sql_tools.errors import WarehouseError
 from sql_tools.models import Context, Question, Table, ValueMatch
+from sql_tools.ranking import STOP, TableIndex, terms_of
 from sql_tools.semantic import semantics_of
 from sql_tools.semantic.matching import named_metrics
 from sql_tools.warehouses import Warehouse
-from sql_tools.words import fold, singular, words_of
+from sql_tools.words import fold, singular
 
 MAX_TABLES = 12
 MAX_SPAN_WORDS = 6
 MAX_MATCHES = 8
-STOP = frozenset(
-    """a all an and any are as at average be been between by can count did do does each every find first for from give had
-    has have how i id in is it its last least less list many me more most much name names no not number of on one
-    only or order please return show than that the their them there these they this to total us was we were what
-    when where which who whose with you year years yes""".split()
-)
+HELD = 3.0  # for a table that holds a stored value the question mentions
 
 
 def retrieve(question: Question, warehouse: Warehouse, *, max_columns: int) -> Context:
@@ -64,13 +60,9 @@ class Catalog:
             raise WarehouseError(f"{warehouse.name} holds no tables.", "Load some data first.")
 
     @cached_property
-    def _terms(self) -> list[Counter[str]]:
-        return [Counter(_table_terms(table)) for table in self.tables]
-
-    @cached_property
-    def _rarity(self) -> dict[str, float]:
-        seen = Counter(term for terms in self._terms for term in terms)
-        return {term: math.log(1 + len(self.tables) / count) for term, count in seen.items()}
+    def index(self) -> TableIndex:
+        """What finds tables by words; made on first use."""
+        return TableIndex(self.tables)
 
     @cached_property
     def _values(self) -> dict[str, list[tuple[str, str, str]]]:
@@ -86,28 +78,41 @@ class Catalog:
     ) -> tuple[Table, ...]:
         """The tables most like `text` within the column budget, closed under the foreign keys between them; those
         `needed`, by their path in SQL, come first."""
-        asked = Counter(_terms_of(text))
-        scores = [
-            sum(self._rarity[t] * min(2, n) for t, n in asked.items() if t in terms) / (1 + 0.1 * math.sqrt(len(terms)))
-            for terms in self._terms
-        ]
         held = {(match.table, match.column) for match in values}
-        holders = {table for table, _ in held}
-        first = {i for i, table in enumerate(self.tables) if needed and ".".join(table.path) in needed}
-        order = sorted(
-            range(len(scores)), key=lambda i: (i not in first, -scores[i] - (self.tables[i].name in holders), i)
-        )
+        first = [i for i, table in enumerate(self.tables) if needed and ".".join(table.path) in needed]
+        order = list(dict.fromkeys([*first, *self.ranked(text, {table for table, _ in held})]))
         widest = max(1, max_columns // 2)
         chosen: set[int] = set()
         budget = max_columns
-        for i in order[: MAX_TABLES if scores[order[0]] else 3]:
+        for i in order[:MAX_TABLES] or range(min(3, len(self.tables))):
             width = min(widest, len(self.tables[i].columns))
             if chosen and width > budget:
                 continue
             chosen.add(i)
             budget -= width
         chosen |= self._bridges(chosen)
-        return tuple(_narrow(self.tables[i], asked, held_columns=held, limit=widest) for i in sorted(chosen))
+        asked = Counter(terms_of(text))
+        shown = (self._with_family(i) for i in sorted(chosen))
+        return tuple(_narrow(table, asked, held_columns=held, limit=widest) for table in shown)
+
+    def ranked(self, text: str, holders: Collection[str] = ()) -> list[int]:
+        """Tables by how like the text they are, best first, one a family unless the text names more; `holders` hold
+        a stored value that it mentions."""
+        scores = dict(self.index.ranked(text))
+        for family, members in enumerate(self.index.families if holders else ()):
+            if self.tables[members[0]].name in holders:
+                scores[family] = scores.get(family, 0.0) + HELD
+        order = sorted(scores, key=lambda family: (-scores[family], family))
+        return [member for family in order for member in self.index.members(family, text)]
+
+    def _with_family(self, i: int) -> Table:
+        """The table, its comment saying so where it stands for many that are alike."""
+        members = self.index.family_of(i)
+        if len(members) == 1:
+            return self.tables[i]
+        first, last = self.tables[members[0]].name, self.tables[members[-1]].name
+        alike = f"one of {len(members)} tables alike, {first} to {last}"
+        return self.tables[i].model_copy(update={"comment": f"{alike}. {self.tables[i].comment}".strip()})
 
     def _bridges(self, chosen: set[int]) -> set[int]:
         """Tables that refer to two or more of the chosen ones: joins run through them."""
@@ -159,16 +164,6 @@ def catalog_of(warehouse: Warehouse) -> Catalog:
     return found
 
 
-def _terms_of(text: str) -> Iterable[str]:
-    for word in words_of(text):
-        if word in STOP:
-            continue
-        yield word
-        padded = f"^{word}$"
-        if len(word) > 3:
-            yield from ("#" + padded[i : i + 4] for i in range(len(padded) - 3))
-
-
 def _narrow(table: Table, asked: Counter[str], *, held_columns: set[tuple[str, str]], limit: int) -> Table:
     """The table with its keys and the `limit` columns most asked about, in their order; whole if it is not wider."""
     if len(table.columns) <= limit:
@@ -177,25 +172,12 @@ def _narrow(table: Table, asked: Counter[str], *, held_columns: set[tuple[str, s
 
     def weight(index: int) -> tuple[float, int]:
         column = table.columns[index]
-        terms = set(_terms_of(f"{column.name} {column.comment}"))
+        terms = set(terms_of(f"{column.name} {column.comment}"))
         asked_for = sum(1 for term in terms if term in asked) / math.sqrt(1 + len(terms))
         return (-asked_for - 9 * ((table.name, column.name) in held_columns) - 3 * (column.name in keys), index)
 
     kept = sorted(sorted(range(len(table.columns)), key=weight)[:limit])
     return table.model_copy(update={"columns": tuple(table.columns[i] for i in kept)})
-
-
-def _table_terms(table: Table) -> Iterable[str]:
-    yield from _terms_of(table.name) or ()
-    yield from _terms_of(table.name)
-    yield from _terms_of(table.comment)
-    for term in table.terms:
-        yield from _terms_of(term)
-    for column in table.columns:
-        yield from _terms_of(column.name)
-        yield from _terms_of(column.comment)
-        for value in column.values[:50]:
-            yield from _terms_of(value)
 
 
 def _worth_looking_up(span: str) -> bool:

@@ -35,13 +35,13 @@ class SnowflakeIndex:
 
     def __init__(self, ask: Ask, fetch: Fetch, kept: KeptCatalog, settings: Settings, place: Place) -> None:
         self._ask, self._fetch, self._kept, self._settings, self._place = ask, fetch, kept, settings, place
-        self._schemas: list[Schema] | None = None
+        self._schemas: list[Schema] = []
         self.notes: tuple[str, ...] = ()
 
     def read(self, on_progress: OnProgress, *, max_age_seconds: float | None = None) -> tuple[Table, ...]:
         """Every table the role may see, those changed since last time read again; WarehouseError if there is none."""
         allowed = self._settings.catalog_max_age_hours * HOUR if max_age_seconds is None else max_age_seconds
-        schemas = self._chosen()
+        schemas = self._schemas = self._chosen(allowed)
         refused = []
         if max_age_seconds == 0:
             self._kept.resume_sampling()
@@ -61,12 +61,15 @@ class SnowflakeIndex:
 
     def tables(self) -> tuple[Table, ...]:
         """What is kept of the chosen schemas, named as this session has to name it."""
-        return tuple(placed(self._kept.tables(self._chosen()), self._place))
+        return tuple(placed(self._kept.tables(self._schemas), self._place))
 
-    def _chosen(self) -> list[Schema]:
-        if self._schemas is None:
-            self._schemas = chosen_schemas(self._ask, self._settings.snowflake_schemas, self._place)
-        return self._schemas
+    def _chosen(self, max_age_seconds: float) -> list[Schema]:
+        wanted = self._settings.snowflake_schemas or ".".join(self._place)
+        schemas = self._kept.chosen(wanted, max_age_seconds=max_age_seconds)
+        if schemas is None:
+            schemas = chosen_schemas(self._ask, self._settings.snowflake_schemas, self._place)
+            self._kept.choose(wanted, schemas)
+        return schemas
 
     def _read_schema(self, schema: Schema, on_share: Callable[[float], None]) -> None:
         known = self._kept.altered(schema)

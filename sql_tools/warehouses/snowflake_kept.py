@@ -20,6 +20,7 @@ VERSION = 1
 BUSY_SECONDS = 30.0
 TABLES = """CREATE TABLE IF NOT EXISTS tables (database TEXT, schema TEXT, name TEXT, last_altered TEXT, bytes INTEGER,
     is_view INTEGER, sampled INTEGER, body TEXT, PRIMARY KEY (database, schema, name)) WITHOUT ROWID"""
+CHOICES = "CREATE TABLE IF NOT EXISTS choices (wanted TEXT PRIMARY KEY, chosen TEXT, read_at REAL)"
 SCHEMAS = (
     "CREATE TABLE IF NOT EXISTS schemas (database TEXT, schema TEXT, read_at REAL, PRIMARY KEY (database, schema))"
 )
@@ -36,6 +37,21 @@ class KeptCatalog:
         self._file = sqlite3.connect(path or ":memory:", timeout=BUSY_SECONDS, check_same_thread=False)
         self._file.execute(TABLES)
         self._file.execute(SCHEMAS)
+        self._file.execute(CHOICES)
+
+    def chosen(self, wanted: str, *, max_age_seconds: float) -> list[Schema] | None:
+        """The schemas that this choice meant when last asked; None if that is too long ago."""
+        row = self._file.execute("SELECT chosen, read_at FROM choices WHERE wanted = ?", (wanted,)).fetchone()
+        if row is None or time.time() - row[1] >= max_age_seconds:
+            return None
+        return [(database, name) for database, name in json.loads(row[0])]
+
+    def choose(self, wanted: str, schemas: Sequence[Schema]) -> None:
+        """Remember what this choice means."""
+        with self._file:
+            self._file.execute(
+                "INSERT OR REPLACE INTO choices VALUES (?, ?, ?)", (wanted, json.dumps(schemas), time.time())
+            )
 
     def age_seconds(self, schema: Schema) -> float | None:
         """How long ago the schema was looked at; None if never, or not to its end."""
@@ -53,7 +69,10 @@ class KeptCatalog:
         with self._file:
             self._file.executemany(
                 "INSERT OR REPLACE INTO tables VALUES (?, ?, ?, ?, ?, ?, 0, ?)",
-                ((*schema, t.name, altered, size, view, t.model_dump_json()) for t, altered, size, view in tables),
+                (
+                    (*schema, t.name, altered, size, view, t.model_dump_json(exclude_defaults=True))
+                    for t, altered, size, view in tables
+                ),
             )
 
     def finish(self, schema: Schema, *, gone: Iterable[str]) -> None:
@@ -78,7 +97,7 @@ class KeptCatalog:
         with self._file:
             self._file.execute(
                 "UPDATE tables SET sampled = 1, body = ? WHERE database = ? AND schema = ? AND name = ?",
-                (table.model_dump_json(), *key),
+                (table.model_dump_json(exclude_defaults=True), *key),
             )
 
     def postpone_sampling(self) -> None:

@@ -33,7 +33,7 @@ from sql_tools.warehouses.snowflake_index import SnowflakeIndex
 from sql_tools.warehouses.snowflake_kept import KeptCatalog
 
 CUTS = (10, 20, 50)
-KILL_BYTES = 20 * 10**6  # kept by then
+KILL_BYTES = 50 * 10**6  # kept by then
 FROM = re.compile(r'FROM "([^"]+)"\.INFORMATION_SCHEMA\.(TABLES|COLUMNS) WHERE TABLE_SCHEMA = \'([^\']+)\'')
 NAMES = re.compile(r"TABLE_NAME IN \((.*?)\) ORDER", re.DOTALL)
 SHOW = re.compile(r'SHOW (SCHEMAS|PRIMARY KEYS|IMPORTED KEYS) IN (?:DATABASE|SCHEMA) "([^"]+)"')
