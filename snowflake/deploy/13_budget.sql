@@ -1,0 +1,12 @@
+-- Tells by mail when the month's credits of warehouse and pools are about to be used up. It stops nothing: the warehouse's monitor
+-- and MAX_NODES do. Cortex is on the account's own budget.
+USE ROLE <% ctx.env.COPILOT_ADMIN_ROLE %>;
+
+CREATE SNOWFLAKE.CORE.BUDGET IF NOT EXISTS <% ctx.env.COPILOT_DATABASE %>.<% ctx.env.COPILOT_SCHEMA %>.COPILOT_BUDGET();
+CALL <% ctx.env.COPILOT_DATABASE %>.<% ctx.env.COPILOT_SCHEMA %>.COPILOT_BUDGET!SET_SPENDING_LIMIT(<% ctx.env.COPILOT_BUDGET_CREDITS %>);
+CALL <% ctx.env.COPILOT_DATABASE %>.<% ctx.env.COPILOT_SCHEMA %>.COPILOT_BUDGET!ADD_RESOURCE(
+    SELECT SYSTEM$REFERENCE('DATABASE', '<% ctx.env.COPILOT_DATABASE %>', 'SESSION', 'APPLYBUDGET'));
+CALL <% ctx.env.COPILOT_DATABASE %>.<% ctx.env.COPILOT_SCHEMA %>.COPILOT_BUDGET!ADD_RESOURCE(
+    SELECT SYSTEM$REFERENCE('WAREHOUSE', '<% ctx.env.COPILOT_WAREHOUSE %>', 'SESSION', 'APPLYBUDGET'));
+CALL <% ctx.env.COPILOT_DATABASE %>.<% ctx.env.COPILOT_SCHEMA %>.COPILOT_BUDGET!ADD_RESOURCE(
+    SELECT SYSTEM$REFERENCE('COMPUTE_POOL', '<% ctx.env.COPILOT_APP_POOL %>', 'SESSION', 'APPLYBUDGET'));
