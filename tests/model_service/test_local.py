@@ -134,8 +134,17 @@ def test_a_parent_killed_while_the_model_loads_takes_the_server_along(tiny: Path
     assert list((tmp_path / "server").glob("*.json")) == []
 
 
-def test_a_served_model_ends_when_its_command_is_killed(tiny: Path, tmp_path: Path) -> None:
-    assert is_gone(killed_parent(SERVE, tiny, tmp_path))
+@pytest.mark.parametrize(("how", "code"), [(signal.SIGINT, 0), (signal.SIGKILL, -signal.SIGKILL)])
+def test_a_served_model_ends_with_its_command(tiny: Path, tmp_path: Path, how: signal.Signals, code: int) -> None:
+    command = subprocess.Popen(
+        [sys.executable, "-c", SERVE, str(tiny), str(tmp_path)], stdout=subprocess.PIPE, text=True
+    )
+    assert command.stdout is not None
+    server_pid = int(command.stdout.readline())
+    command.send_signal(how)
+    assert command.wait(timeout=30) == code
+    assert command.stdout.read().strip() == ("left cleanly" if how == signal.SIGINT else "")
+    assert is_gone(server_pid)
     assert list((tmp_path / "server").glob("*.json")) == []
 
 
@@ -241,17 +250,3 @@ def test_a_server_leaves_when_idle_and_when_stopped(small: Path, tmp_path: Path)
     stopped = local.start(small, tmp_path)
     local.stop(stopped)
     assert is_gone(stopped.pid)
-
-
-@pytest.mark.model
-@pytest.mark.parametrize(("how", "code"), [(signal.SIGINT, 0), (signal.SIGKILL, -signal.SIGKILL)])
-def test_a_served_model_ends_with_its_command(small: Path, tmp_path: Path, how: signal.Signals, code: int) -> None:
-    command = subprocess.Popen(
-        [sys.executable, "-c", SERVE, str(small), str(tmp_path)], stdout=subprocess.PIPE, text=True
-    )
-    assert command.stdout is not None
-    server_pid = int(command.stdout.readline())
-    command.send_signal(how)
-    assert command.wait(timeout=30) == code
-    assert command.stdout.read().strip() == ("left cleanly" if how == signal.SIGINT else "")
-    assert is_gone(server_pid)
