@@ -35,7 +35,12 @@ app.add_typer(semantic_app, name="semantic")
 
 WarehouseOption = Annotated[
     str | None,
-    typer.Option("--warehouse", "-w", help="demo, a .duckdb or .sqlite file, or a folder of CSV/Parquet.", metavar="W"),
+    typer.Option(
+        "--warehouse",
+        "-w",
+        help="demo, a .duckdb or .sqlite file, a folder of CSV/Parquet, snowflake[:CONNECTION].",
+        metavar="W",
+    ),
 ]
 ModelOption = Annotated[
     str | None,
@@ -44,6 +49,12 @@ ModelOption = Annotated[
 SemanticOption = Annotated[
     str | None,
     typer.Option("--semantic", "-s", help="Semantic YAML file; on Snowflake also a semantic view.", metavar="S"),
+]
+ScanOption = Annotated[
+    float | None,
+    typer.Option(
+        "--allow-scan-gb", min=0, help="Snowflake: consent to a query that reads up to this much.", metavar="GB"
+    ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 PortOption = Annotated[int | None, typer.Option("--port", "-p", min=1, max=65535, help="Listen here, on loopback.")]
@@ -56,6 +67,7 @@ def ask(
     model: ModelOption = None,
     semantic: SemanticOption = None,
     details: Annotated[bool, typer.Option("--details", help="Show every check and the whole proof.")] = False,
+    allow_scan_gb: ScanOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Answer a question with checked SQL, its rows, and the proof that it can be trusted.
@@ -70,7 +82,8 @@ def ask(
     from sql_tools.models import Question
     from sql_tools.settings import read_settings
 
-    terminal, settings = Terminal(), read_settings(warehouse=warehouse, model=model, semantic=semantic)
+    terminal = Terminal()
+    settings = read_settings(warehouse=warehouse, model=model, semantic=semantic, allow_scan_gb=allow_scan_gb)
     usable(Question(text=question), settings)  # before a model is downloaded for it
     with _opened(settings, terminal) as opened:
         chat_model = _open_model(settings, terminal, opened)
@@ -122,6 +135,7 @@ def replay(
     file: Annotated[Path, typer.Argument(help="What `ask --json` printed.")],
     warehouse: WarehouseOption = None,
     semantic: SemanticOption = None,
+    allow_scan_gb: ScanOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Run an answer's SQL again and say whether data, SQL or catalog changed; checked as on the first day.
@@ -138,7 +152,8 @@ def replay(
 
     kept = kept_answer(read_answer(file))
     terminal = Terminal()
-    settings = read_settings(warehouse=warehouse or kept.proof.warehouse, semantic=semantic)
+    where = warehouse or kept.proof.warehouse
+    settings = read_settings(warehouse=where, semantic=semantic, allow_scan_gb=allow_scan_gb)
     with _opened(settings, terminal) as opened:
         report = replay_answer(kept, opened, settings)
     print_json(report) if as_json else terminal.show(terminal_views.replay_report(report, terminal))
@@ -147,7 +162,12 @@ def replay(
 
 
 @app.command(cls=KindCommand, epilog="Example: arctic-copilot schema --warehouse shop.duckdb")
-def schema(warehouse: WarehouseOption = None, semantic: SemanticOption = None, as_json: JsonOption = False) -> None:
+def schema(
+    warehouse: WarehouseOption = None,
+    semantic: SemanticOption = None,
+    refresh: Annotated[bool, typer.Option("--refresh", help="Snowflake: ask what has changed.")] = False,
+    as_json: JsonOption = False,
+) -> None:
     """Show tables, columns, keys, comments and samples as the copilot sees them."""
     from app import terminal_views
     from app.contract import print_json
@@ -156,7 +176,9 @@ def schema(warehouse: WarehouseOption = None, semantic: SemanticOption = None, a
     from sql_tools.semantic import semantics_of
     from sql_tools.settings import read_settings
 
-    terminal, settings = Terminal(), read_settings(warehouse=warehouse, semantic=semantic)
+    age = 0.0 if refresh else None
+    terminal = Terminal()
+    settings = read_settings(warehouse=warehouse, semantic=semantic, catalog_max_age_hours=age)
     with _opened(settings, terminal) as opened:
         tables, notes, said = opened.tables(), opened.notes, semantics_of(opened)
     if as_json:

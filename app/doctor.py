@@ -117,7 +117,10 @@ def _model(settings: "Settings") -> Finding:
     from app.open_model import is_url
     from model_service import weights
     from model_service.errors import ModelServiceError
+    from sql_tools.settings import IN_ACCOUNT
 
+    if settings.model.startswith(IN_ACCOUNT):
+        return Finding("model", None, f"{settings.model}, in the Snowflake account, not asked by this command")
     if is_url(settings.model):
         return _server(settings.model)
     try:
@@ -149,6 +152,8 @@ def _warehouse(settings: "Settings") -> Finding:
         if beside or shutil.which("tpchgen-cli"):
             return Finding("warehouse", True, "demo, built on first use")
         return Finding("warehouse", False, "the demo's generator is missing", "Run `pip install tpchgen-cli`.")
+    if settings.warehouse.partition(":")[0].lower() == "snowflake":
+        return Finding("warehouse", None, f"{settings.warehouse}, not signed in to by this command", "Run `schema`.")
     there = Path(settings.warehouse).expanduser().exists()
     advice = "" if there else "Set ARCTIC_COPILOT_WAREHOUSE to a file or a folder, or to demo."
     return Finding("warehouse", there, settings.warehouse if there else f"there is no {settings.warehouse}", advice)

@@ -14,7 +14,7 @@ from sql_tools.llms import create_model
 from sql_tools.models import Question
 from sql_tools.prompt import schema_text, system_text
 from sql_tools.retrieve import retrieve
-from sql_tools.settings import Settings
+from sql_tools.settings import IN_ACCOUNT, Settings
 from sql_tools.warehouses import Warehouse
 
 OnProgress = Callable[[str, float | None], None]  # what is being done, and the fraction done if that is known
@@ -28,8 +28,8 @@ def open_model(
     An embedded model that is given the warehouse reads its schema now: half a minute for a middling one the first time,
     from disk later on. Raises ModelError or SettingsError, saying what to do.
     """
-    if is_url(settings.model):
-        return create_model(settings)
+    if is_url(settings.model) or settings.model.startswith(IN_ACCOUNT):
+        return create_model(settings, warehouse)
     report = on_progress or (lambda what, fraction: None)
     try:
         file = weights.fetch(

@@ -49,6 +49,7 @@ class SnowflakeWarehouse:
         self.name = name
         self.notes: tuple[str, ...] = ()
         self._settings, self._owns = settings, owns_session
+        self.session = session  # for models in the same account
         self._statements = Statements(session)
         who = self._statements.ask(WHO)[0]
         self.account, self.user, self.role = (str(who[key] or "") for key in ("account", "user_name", "role_name"))

@@ -43,7 +43,7 @@ class SnowflakeIndex:
         allowed = self._settings.catalog_max_age_hours * HOUR if max_age_seconds is None else max_age_seconds
         schemas = self._schemas = self._chosen(allowed)
         refused = []
-        if max_age_seconds == 0:
+        if allowed == 0:
             self._kept.resume_sampling()
         for number, schema in enumerate(schemas):
             on_progress(f"Reading {'.'.join(schema)}", number / len(schemas))

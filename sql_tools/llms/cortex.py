@@ -1,0 +1,133 @@
+"""Models inside a Snowflake account, called by SQL: `cortex:NAME` for AI_COMPLETE, `function:DB.SCHEMA.NAME` for a function.
+
+The function may be our own model's service function: one text in, the reply's text out. Both run on the Session of the
+asker, so the account bills and logs them as the asker's, and prompts do not leave the account; they do end up in its query
+history. Names are settings: models come and go (`SHOW CORTEX BASE MODELS`). Cortex's REST interface is OpenAI's:
+`https://ACCOUNT.snowflakecomputing.com/api/v2/cortex/v1#NAME` goes through `openai.py`.
+Source: Snowflake's documentation of AI_COMPLETE (single string, `show_details`).
+"""
+
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from langchain_core.callbacks import CallbackManagerForLLMRun
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.outputs import ChatGeneration, ChatResult
+
+from sql_tools.errors import ModelError, SettingsError, WarehouseError
+from sql_tools.identifiers import quote
+from sql_tools.settings import Settings
+
+if TYPE_CHECKING:
+    from snowflake.snowpark import Session
+
+MAX_TOKENS = 400
+TIMEOUT_SECONDS = 120.0
+SPEAKERS = {"human": "User", "ai": "Assistant"}
+
+
+class SnowflakeChat(BaseChatModel):
+    """A model that a SELECT calls; greedy unless a call says otherwise. `function` empty means AI_COMPLETE."""
+
+    model_name: str
+    statements: Any  # sql_tools.warehouses.snowflake_statements.Statements
+    function: str = ""
+
+    @property
+    def _llm_type(self) -> str:
+        return "snowflake"
+
+    def _generate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        temperature = float(kwargs.get("temperature", 0.0))
+        tokens = int(kwargs.get("max_tokens", MAX_TOKENS))
+        replies = [self._reply(messages, temperature, tokens) for _ in range(int(kwargs.get("n", 1)))]
+        return ChatResult(generations=[ChatGeneration(message=reply) for reply in replies])
+
+    def _reply(self, messages: Sequence[BaseMessage], temperature: float, tokens: int) -> AIMessage:
+        prompt = as_text(messages)
+        call = (
+            f"{self.function}({_text(prompt)})"
+            if self.function
+            else f"AI_COMPLETE(model => {_text(self.model_name)}, prompt => {_text(prompt)}, model_parameters => "
+            f"{{'temperature': {temperature:g}, 'max_tokens': {tokens}}}, show_details => TRUE)"
+        )
+        try:
+            found = self.statements.fetch(f"SELECT {call} AS REPLY", max_rows=1, timeout_seconds=TIMEOUT_SECONDS)
+        except WarehouseError as error:
+            raise ModelError(
+                f"{self.model_name} did not answer: {error.message}",
+                "Check its name with SHOW CORTEX BASE MODELS, and that your role may use it.",
+            ) from error
+        return read_reply(found.rows[0][0] if found.rows else None)
+
+
+def create(settings: Settings, session: "Session | None" = None) -> SnowflakeChat:
+    """The model that `settings.model` names, on this Session, or on the one of the warehouse's connection.
+
+    SettingsError if the name is empty, WarehouseError if no connection can be opened.
+    """
+    from sql_tools.warehouses.snowflake_connect import open_session
+    from sql_tools.warehouses.snowflake_statements import Statements
+
+    kind, _, name = settings.model.partition(":")
+    if not name.strip():
+        raise SettingsError(f"{settings.model!r} names no model.", "Write cortex:NAME, or function:DB.SCHEMA.NAME.")
+    if session is None:
+        engine, _, connection = settings.warehouse.partition(":")
+        session = open_session(connection if engine.lower() == "snowflake" else "")
+    function = quote(_parts(name), "snowflake") if kind == "function" else ""
+    return SnowflakeChat(model_name=name, statements=Statements(session), function=function)
+
+
+def as_text(messages: Sequence[BaseMessage]) -> str:
+    """The messages as one text, since AI_COMPLETE takes one; speakers are named where there is more than one turn."""
+    texts = [str(message.content) for message in messages]
+    if len(messages) <= 2 and not any(message.type == "ai" for message in messages):
+        return "\n\n".join(texts)
+    lines = [
+        f"{SPEAKERS[message.type]}: {text}" if message.type in SPEAKERS else text
+        for message, text in zip(messages, texts, strict=True)
+    ]
+    return "\n\n".join([*lines, "Assistant:"])
+
+
+def read_reply(cell: Any) -> AIMessage:
+    """What the function returned as a message: AI_COMPLETE's details, an OpenAI-shaped reply, or plain text."""
+    if not cell:
+        raise ModelError("The model answered with nothing.", "Try again, or try another model.")
+    try:
+        reply = json.loads(cell) if isinstance(cell, str) else cell
+    except ValueError:
+        return AIMessage(content=str(cell))
+    if isinstance(reply, str):
+        return AIMessage(content=reply)
+    if not isinstance(reply, dict):
+        return AIMessage(content=str(cell))
+    if reply.get("error"):
+        raise ModelError(f"The model did not answer: {str(reply['error'])[:200]}", "Try again, or another model.")
+    choices = reply.get("choices") or [{}]
+    said = choices[0].get("messages") or choices[0].get("message", {}).get("content") or reply.get("text") or ""
+    return AIMessage(content=str(said), response_metadata={"token_usage": reply.get("usage") or {}})
+
+
+def _parts(name: str) -> list[str]:
+    from sqlglot import exp
+
+    try:
+        return [part.name if part.quoted else part.name.upper() for part in exp.to_table(name, "snowflake").parts]  # type: ignore[attr-defined]
+    except Exception as error:
+        raise SettingsError(f"{name!r} is no function's name.", "Write it like function:DB.SCHEMA.NAME.") from error
+
+
+def _text(value: str) -> str:
+    from sql_tools.warehouses.snowflake_catalog import text
+
+    return text(value)
