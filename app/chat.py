@@ -13,7 +13,6 @@ from langchain_core.language_models import BaseChatModel
 
 from app.background import Job, Report
 from app.crash_log import write_crash
-from app.open_model import open_model
 from sql_tools.copilot import ask
 from sql_tools.errors import CopilotError
 from sql_tools.models import Answer, Question, Stage, Table, Turn
@@ -21,6 +20,7 @@ from sql_tools.settings import Settings, read_settings
 from sql_tools.warehouses import Warehouse, open_warehouse
 
 T = TypeVar("T")
+OnProgress = Callable[[str, float | None], None]
 LOGS = "logs"
 
 
@@ -34,12 +34,22 @@ class Trouble:
 
 @dataclass(frozen=True)
 class Desk:
-    """What every question needs, opened once a process: never holds rows of an answer."""
+    """What every question needs, opened once a process: never holds rows of an answer.
+
+    `ask` answers in place of `copilot.ask`, where answers are also recorded."""
 
     settings: Settings
     warehouse: Warehouse
     model: BaseChatModel
     tables: tuple[Table, ...]
+    ask: Callable[..., Answer] | None = None
+
+
+def open_model(settings: Settings, *, warehouse: Warehouse, on_progress: OnProgress) -> BaseChatModel:
+    """As `app.open_model`, which the chat in a Snowflake account goes without, and without what that needs."""
+    from app import open_model as opener
+
+    return opener.open_model(settings, warehouse=warehouse, on_progress=on_progress)
 
 
 def settings_or_trouble() -> Settings | Trouble:
@@ -52,13 +62,13 @@ def settings_or_trouble() -> Settings | Trouble:
 
 def start_opening(settings: Settings) -> Job[Desk | Trouble]:
     """Open warehouse and model behind the page; steps carry the progress of downloads."""
-    return Job(lambda report: _kindly(lambda: _open(settings, report), settings.cache / LOGS))
+    return Job(lambda report: kindly(lambda: _open(settings, report), settings.cache / LOGS))
 
 
 def start_turn(desk: Desk, question: str, history: tuple[Turn, ...]) -> Job[Answer | Trouble]:
     """Ask behind the page; each step's label is a Stage."""
     logs = desk.settings.cache / LOGS
-    return Job(lambda report: _kindly(lambda: _ask(desk, question, history, report), logs))
+    return Job(lambda report: kindly(lambda: _ask(desk, question, history, report), logs))
 
 
 def _open(settings: Settings, report: Report) -> Desk:
@@ -79,10 +89,11 @@ def _ask(desk: Desk, question: str, history: tuple[Turn, ...], report: Report) -
         report(stage, detail, None)
 
     asked = Question(text=question, history=history)
-    return ask(asked, desk.warehouse, desk.model, desk.settings, on_stage=on_stage)
+    return (desk.ask or ask)(asked, desk.warehouse, desk.model, desk.settings, on_stage=on_stage)
 
 
-def _kindly(work: Callable[[], T], log_folder: Path) -> T | Trouble:
+def kindly(work: Callable[[], T], log_folder: Path) -> T | Trouble:
+    """What the work brings, or the trouble it ended in."""
     try:
         return work()
     except CopilotError as error:

@@ -9,6 +9,7 @@ import typer
 
 from app.cells import clean
 from app.command import DECLINED, FAILED, KindCommand
+from app.deploy_command import deploy
 from app.model_files import models
 from app.semantic_commands import semantic as semantic_app
 
@@ -370,6 +371,9 @@ def demo(model: ModelOption = None) -> None:
         surprises = run_demo(opened, _open_model(settings, terminal, opened), settings, terminal)
     if surprises:
         raise typer.Exit(FAILED)
+
+
+app.command(cls=KindCommand, epilog="Example: arctic-copilot deploy --plan")(deploy)
 
 
 def main() -> None:

@@ -1,5 +1,7 @@
 """The chat in the browser: page set-up, the desk opened once a process, and one loop over the chat."""
 
+from typing import Protocol
+
 import streamlit as st
 
 from app import state
@@ -22,17 +24,24 @@ SQL_COLOURS = """<style>
 </style>"""
 
 
+class Opening(Protocol):
+    """A cached function that starts opening the desk; `clear` forgets it, so that it is tried again."""
+
+    def __call__(self, warehouse: str, model: str, _settings: Settings) -> Job[Desk | Trouble]: ...
+
+    def clear(self) -> None: ...
+
+
 @st.cache_resource(show_spinner=False)
 def opening(warehouse: str, model: str, _settings: Settings) -> Job[Desk | Trouble]:
     """The one warehouse connection and model that all sessions of this process share."""
     return start_opening(_settings)
 
 
-def main() -> None:
+def main(settings: Settings | Trouble, opening: Opening) -> None:
     """Draw the page once; Streamlit calls this after every event."""
     st.set_page_config(page_title="Arctic Copilot", layout="centered")
     st.html(SQL_COLOURS)
-    settings = settings_or_trouble()
     if isinstance(settings, Trouble):
         render_trouble(settings, "Arctic Copilot cannot start")
         return
@@ -46,7 +55,7 @@ def main() -> None:
         state.start_next(desk)
     _show_chat(desk)
     if not desk:
-        _show_opening(job)
+        _show_opening(job, opening)
 
 
 def _show_chat(desk: Desk | None) -> None:
@@ -97,7 +106,7 @@ def _watch_opening(job: Job[Desk | Trouble]) -> None:
     render_progress(job, "Getting ready")
 
 
-def _show_opening(job: Job[Desk | Trouble]) -> None:
+def _show_opening(job: Job[Desk | Trouble], opening: Opening) -> None:
     """The first start: downloads and loading, or why it cannot start."""
     if not job.done:
         _watch_opening(job)
@@ -118,4 +127,5 @@ def _show_welcome(desk: Desk) -> None:
         st.button(question, key=f"suggestion-{number}", on_click=state.add_question, args=(question,), width="stretch")
 
 
-main()
+if __name__ == "__main__":
+    main(settings_or_trouble(), opening)

@@ -14,5 +14,7 @@ PUT 'file://<% ctx.env.COPILOT_BUILD %>/procedures/*' @<% ctx.env.COPILOT_DATABA
     AUTO_COMPRESS = FALSE OVERWRITE = TRUE;
 PUT 'file://<% ctx.env.COPILOT_BUILD %>/streamlit/*' @<% ctx.env.COPILOT_DATABASE %>.<% ctx.env.COPILOT_SCHEMA %>.CODE/streamlit
     AUTO_COMPRESS = FALSE OVERWRITE = TRUE;
+PUT 'file://<% ctx.env.COPILOT_BUILD %>/streamlit/.streamlit/config.toml'
+    @<% ctx.env.COPILOT_DATABASE %>.<% ctx.env.COPILOT_SCHEMA %>.CODE/streamlit/.streamlit AUTO_COMPRESS = FALSE OVERWRITE = TRUE;
 PUT 'file://<% ctx.env.COPILOT_BUILD %>/specs/*' @<% ctx.env.COPILOT_DATABASE %>.<% ctx.env.COPILOT_SCHEMA %>.SPECS
     AUTO_COMPRESS = FALSE OVERWRITE = TRUE;

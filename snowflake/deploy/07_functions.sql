@@ -1,7 +1,7 @@
--- The model as SQL functions: one row in, one completion out. Calling one wakes the service if it is suspended.
+-- The model as an SQL function: one prompt in, one completion out, in the shape of OpenAI's replies. Calling one wakes the service if it is suspended.
 USE ROLE <% ctx.env.COPILOT_OWNER_ROLE %>;
 
-CREATE OR REPLACE FUNCTION <% ctx.env.COPILOT_DATABASE %>.<% ctx.env.COPILOT_SCHEMA %>.COMPLETE(MESSAGES ARRAY, OPTIONS OBJECT)
+CREATE OR REPLACE FUNCTION <% ctx.env.COPILOT_DATABASE %>.<% ctx.env.COPILOT_SCHEMA %>.COMPLETE(PROMPT VARCHAR)
     RETURNS VARIANT
     SERVICE = <% ctx.env.COPILOT_DATABASE %>.<% ctx.env.COPILOT_SCHEMA %>.COPILOT_MODEL
     ENDPOINT = adapter
@@ -9,4 +9,4 @@ CREATE OR REPLACE FUNCTION <% ctx.env.COPILOT_DATABASE %>.<% ctx.env.COPILOT_SCH
     ON_BATCH_FAILURE = ABORT
     BATCH_TIMEOUT_SECS = 120
     AS '/complete';
-GRANT USAGE ON FUNCTION <% ctx.env.COPILOT_DATABASE %>.<% ctx.env.COPILOT_SCHEMA %>.COMPLETE(ARRAY, OBJECT) TO ROLE <% ctx.env.COPILOT_USER_ROLE %>;
+GRANT USAGE ON FUNCTION <% ctx.env.COPILOT_DATABASE %>.<% ctx.env.COPILOT_SCHEMA %>.COMPLETE(VARCHAR) TO ROLE <% ctx.env.COPILOT_USER_ROLE %>;

@@ -1,0 +1,31 @@
+"""The chat inside the account: the same page as on a laptop, under the role of whoever looks at it.
+
+Runs on the container runtime, where one server serves all viewers: nothing is cached beyond a viewer's own session.
+"""
+
+import sys
+from pathlib import Path
+
+import streamlit as st
+
+connection = st.connection("snowflake-callers-rights")  # first of all: the token that says who looks lives two minutes
+
+HERE = Path(__file__).parent
+for archive in ("app.zip", "sql_tools.zip"):
+    if str(HERE / archive) not in sys.path:
+        sys.path.insert(0, str(HERE / archive))
+
+from app.chat_in_account import settings_in_account, start_opening_in_account  # noqa: E402
+from app.streamlit_app import main  # noqa: E402
+from sql_tools.in_account import read_deployment  # noqa: E402
+
+deployment = read_deployment(HERE / "copilot_settings.json")
+
+
+@st.cache_resource(scope="session", show_spinner=False)
+def opening(warehouse, model, _settings):
+    """This viewer's desk; another viewer gets another."""
+    return start_opening_in_account(connection.session(), deployment, _settings)
+
+
+main(settings_in_account(deployment), opening)

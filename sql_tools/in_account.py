@@ -1,0 +1,289 @@
+"""What runs inside a Snowflake account: the asker's Session and options -> the JSON contract's objects.
+
+The stored procedures and the chat there both end up here. Everything is read as the asker; nothing is kept between
+calls, so what one role sees cannot reach another. An answer that cannot be recorded is not given.
+"""
+
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from sql_tools.contract import json_object
+from sql_tools.copilot import ask as ask_copilot
+from sql_tools.copilot import check
+from sql_tools.errors import CopilotError, SettingsError
+from sql_tools.lineage import lineage
+from sql_tools.llms import create_model
+from sql_tools.models import Answer, Context, Question, Turn
+from sql_tools.proof import model_name, tables_used
+from sql_tools.query_tag import tagged
+from sql_tools.reading import filters, reading
+from sql_tools.retrieve import catalog_of
+from sql_tools.semantic import semantics_of
+from sql_tools.semantic.apply import with_semantics
+from sql_tools.settings import Settings, read_settings
+from sql_tools.warehouses import Warehouse
+from sql_tools.warehouses.snowflake import from_session
+
+if TYPE_CHECKING:
+    from snowflake.snowpark import Session
+
+Json = dict[str, Any]
+
+CHOSEN = (
+    "max_rows",
+    "timeout_seconds",
+    "snowflake_schemas",
+    "semantic",
+    "allow_scan_gb",
+)  # settings an asker may choose
+MORE = ("request", "history")
+NOT_KEPT = {"keep_catalog": False}
+VERDICTS = ("right", "wrong")
+NOT_RECORDED = "The answer could not be recorded, so it is not given."
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """What the administrator chose: settings, and the procedure that writes the audit row (empty: none is written)."""
+
+    settings: Mapping[str, Any]
+    record: str = ""
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call: who asks, with what; `warehouse` and `model` are opened by `opened`."""
+
+    session: "Session"
+    deployment: Deployment
+    settings: Settings
+    request: str
+    history: tuple[Turn, ...] = ()
+
+
+def ask(session: "Session", question: str, options: Json | None, deployment: Deployment) -> Json:
+    """The Answer to a question, as `ask --json` prints it."""
+    return _answer("ASK", _asked, session, question, options, deployment)
+
+
+def generate_sql(session: "Session", question: str, options: Json | None, deployment: Deployment) -> Json:
+    """The Answer with SQL that passed every check, and no rows: it was not run."""
+    return _answer("GENERATE_SQL", _drafted, session, question, options, deployment)
+
+
+def check_sql(session: "Session", sql: str, options: Json | None, deployment: Deployment) -> Json:
+    """The CheckReport of SQL, as `check --json` prints it; what the data are like is not asked."""
+    with _told() as told, _opened(begin(session, options, deployment)) as (call, warehouse):
+        told.update(json_object(check(sql or "", warehouse, call.settings, ask_data=False)))
+    return told
+
+
+def explain_sql(session: "Session", sql: str, options: Json | None, deployment: Deployment) -> Json:
+    """The CheckReport of SQL and, where it is allowed, what it reads: in words, by table, by column, by condition."""
+    with _told() as told, _opened(begin(session, options, deployment)) as (call, warehouse):
+        report = check(sql or "", warehouse, call.settings, ask_data=False)
+        told.update(json_object({**dict(report), **(_explained(report.sql, warehouse) if report.allowed else {})}))
+    return told
+
+
+def refresh_catalog(session: "Session", options: Json | None, deployment: Deployment) -> Json:
+    """The tables that the asker may ask about, read anew: {version, tables [{name, columns, row_count}], notes, seconds}."""
+    started = time.perf_counter()
+    with _told() as told, _opened(begin(session, options, deployment)) as (_, warehouse):
+        tables = [
+            {"name": ".".join(t.path), "columns": len(t.columns), "row_count": t.row_count} for t in warehouse.tables()
+        ]
+        seconds = round(time.perf_counter() - started, 3)
+        told.update(json_object({"tables": tables, "notes": warehouse.notes, "seconds": seconds}))
+    return told
+
+
+def feedback(session: "Session", answer_id: str, verdict: str, remark: str | None, deployment: Deployment) -> Json:
+    """Records that an answer, by its request or query id, was `right` or `wrong`: {version, status: "recorded"}."""
+    with _told() as told:
+        if verdict not in VERDICTS:
+            raise SettingsError(f"The verdict {verdict!r:.40} is none.", f"Say {' or '.join(VERDICTS)}.")
+        row = {"kind": "FEEDBACK", "request": answer_id, "status": verdict, "message": remark or ""}
+        _record(session, row, deployment)
+        told.update(json_object({"status": "recorded"}))
+    return told
+
+
+def begin(session: "Session", options: Json | None, deployment: Deployment) -> Call:
+    """The call with the deployment's settings under the asker's; SettingsError for an option there is not."""
+    given = dict(options or {})
+    settings = choose_settings(given, deployment)
+    return Call(session, deployment, settings, str(given.get("request") or uuid4().hex), _history(given.get("history")))
+
+
+def choose_settings(options: Json | None, deployment: Deployment) -> Settings:
+    """What the administrator chose, with what the asker may choose on top; SettingsError for what there is not."""
+    given = dict(options or {})
+    if unknown := [name for name in given if name not in CHOSEN + MORE]:
+        raise SettingsError(f"There is no option {unknown[0]!r:.40}.", f"There are {', '.join(CHOSEN + MORE)}.")
+    chosen = {name: given[name] for name in CHOSEN if name in given}
+    return read_settings(**{**deployment.settings, **NOT_KEPT, **chosen})
+
+
+def open_in_account(session: "Session", settings: Settings) -> Warehouse:
+    """What the asker may read, with the meaning that a semantic view gives it."""
+    return with_semantics(from_session(session, settings, name="snowflake"), settings)
+
+
+def asking(session: "Session", deployment: Deployment, kind: str) -> Callable[..., Answer]:
+    """As `copilot.ask`, over what is open already, with each answer recorded."""
+
+    def ask(question: Question, warehouse: Warehouse, *more: Any, **named: Any) -> Answer:
+        call = begin(session, None, deployment)
+        with tagged(request=call.request, surface=kind.lower()):
+            answer = ask_copilot(question, warehouse, *more, **named)
+        return record_answer(call, kind, answer, warehouse.role)
+
+    return ask
+
+
+def read_deployment(path: Path) -> Deployment:
+    """What the administrator chose, as it was uploaded."""
+    deployed = json.loads(path.read_text(encoding="utf-8"))
+    return Deployment(settings=deployed["settings"], record=deployed["record"])
+
+
+def record_answer(call: Call, kind: str, answer: Answer, role: str) -> Answer:
+    """The answer, once its audit row is written; else one that says so, without rows."""
+    if not call.deployment.record:
+        return answer
+    try:
+        _record(call.session, _row(call, kind, answer, role), call.deployment)
+    except Exception:  # the driver has many
+        return Answer(status="failed", question=answer.question, message=f"{NOT_RECORDED} Tell an administrator.")
+    return answer
+
+
+def _answer(
+    kind: str,
+    work: Callable[[Question, Call, Warehouse], Answer],
+    session: "Session",
+    question: str,
+    options: Json | None,
+    deployment: Deployment,
+) -> Json:
+    """The recorded answer; whatever goes wrong is an answer too, with status failed."""
+    call: Call | None = None
+    role = ""
+    try:
+        with _opened(begin(session, options, deployment), kind) as (call, warehouse):
+            role = warehouse.role
+            answer = work(Question(text=question or "", history=call.history), call, warehouse)
+    except CopilotError as error:
+        answer = Answer(status="failed", question=question or "", message=f"{error.message} {error.hint}".strip())
+    return json_object(record_answer(call, kind, answer, role) if call else answer)
+
+
+def _asked(question: Question, call: Call, warehouse: Warehouse) -> Answer:
+    return ask_copilot(question, warehouse, create_model(call.settings, warehouse), call.settings)
+
+
+def _drafted(question: Question, call: Call, warehouse: Warehouse) -> Answer:
+    model = create_model(call.settings, warehouse)
+    try:
+        return ask_copilot(question, _Unrun(warehouse), model, call.settings)
+    except _Passed as passed:
+        report = check(passed.sql, warehouse, call.settings, ask_data=False)
+        return Answer(
+            status="answered",
+            question=question.text,
+            sql=report.sql,
+            dialect=warehouse.dialect,
+            checks=report.checks,
+            message="The SQL passed every check; it was not run.",
+            model=model_name(model),
+        )
+
+
+class _Passed(Exception):
+    """SQL that would run now."""
+
+    def __init__(self, sql: str) -> None:
+        super().__init__(sql)
+        self.sql = sql
+
+
+class _Unrun:
+    """The warehouse, save that the first statement meant to run ends the question: it has passed every check."""
+
+    def __init__(self, inner: Warehouse) -> None:
+        self.inner = inner
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.inner, name)
+
+    def run(self, sql: str, *, max_rows: int, timeout_seconds: float) -> Any:
+        raise _Passed(sql)
+
+
+@contextmanager
+def _opened(call: Call, kind: str = "") -> Iterator[tuple[Call, Warehouse]]:
+    with (
+        tagged(request=call.request, surface=kind.lower()),
+        closing(open_in_account(call.session, call.settings)) as warehouse,
+    ):
+        yield call, warehouse
+
+
+@contextmanager
+def _told() -> Iterator[Json]:
+    """An empty object to fill; what goes wrong is told in it, as the command line does."""
+    told: Json = {}
+    try:
+        yield told
+    except CopilotError as error:
+        told.clear()
+        told.update(json_object({"status": "failed", "message": f"{error.message} {error.hint}".strip()}))
+
+
+def _explained(sql: str, warehouse: Warehouse) -> Json:
+    from sqlglot import parse_one
+
+    tables = catalog_of(warehouse).tables
+    context = Context(dialect=warehouse.dialect, tables=tables, catalog=tables, semantics=semantics_of(warehouse))
+    tree = parse_one(sql, read=warehouse.dialect)
+    told = {"tables": tables_used(tree, context), "columns": lineage(tree, context), "filters": filters(tree, context)}
+    return {"reading": reading(tree, context), **told}
+
+
+def _history(given: Any) -> tuple[Turn, ...]:
+    try:
+        return tuple(Turn(question=str(turn["question"]), sql=str(turn["sql"])) for turn in given or ())
+    except (TypeError, KeyError) as error:
+        raise SettingsError(
+            "The option history is malformed.", "Give a list of {question, sql}, oldest first."
+        ) from error
+
+
+def _row(call: Call, kind: str, answer: Answer, role: str) -> Json:
+    """What the audit table is told of an answer; the procedure that writes it adds user and time."""
+    return {
+        "kind": kind,
+        "request": call.request,
+        "role": role,
+        "status": answer.status,
+        "query_id": answer.proof.query_id if answer.proof else "",
+        "row_count": answer.row_count,
+        "seconds": round(sum(answer.timings.values()), 3),
+        "model": answer.model,
+        "question": answer.question,
+        "sql": answer.sql,
+        "message": answer.message,
+    }
+
+
+def _record(session: "Session", row: Json, deployment: Deployment) -> None:
+    if not deployment.record:
+        raise SettingsError("This deployment keeps no audit, so there is nothing to record it in.")
+    session.sql(f"CALL {deployment.record}(?)", params=[json.dumps(row, ensure_ascii=False)]).collect()
