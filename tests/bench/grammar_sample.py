@@ -128,15 +128,15 @@ class Sampler:
             options = sorted(options, key=lambda i: self.depths[name, i])
         else:
             options = sorted(options, key=lambda i: (self.used[name, i] * self.rng.random(), self.rng.random()))
-        self.steps += 1
+        self.steps += self.target is not None
         if self.target is not None and self.steps < MAX_STEPS:
             options = sorted(
                 options, key=lambda i: -1 if (name, i) == self.target else self._way(self.rules[name][i][0])
             )
         for chosen in options:
             written, target = len(out), self.target
-            if (name, chosen) == target:
-                self.target, self.then = self.then, None
+            met = (name, chosen) == target
+            self.target = None if met else target
             try:
                 self._items(self.rules[name][chosen][0], parameter, out)
             except InfeasibleError:
@@ -145,23 +145,31 @@ class Sampler:
                 del out[written:]
             else:
                 self.used[name, chosen] += 1
+                if met:
+                    self.target, self.then = self.then, None
                 return
         raise InfeasibleError(name)
 
     def _items(self, items: list[tuple[object, str, str]], parameter: int, out: list[tuple[str, str]]) -> None:
-        target, ways = self.target, [self._way(what) for what, _, _ in items]
-        best = self.rng.choice([i for i, way in enumerate(ways) if way < math.inf] or [-1])
+        target, towards = self.target, self._towards(items, 0)
         for place, (what, change, repeat) in enumerate(items):
-            self.target = target if place == best else None
-            for _ in range(max(self._times(what, repeat), place == best)):
+            self.target = target if place == towards else None
+            for _ in range(max(self._times(what, repeat), place == towards)):
                 if isinstance(what, list):
                     self._items(what, parameter, out)
                 elif str(what) in self.rules:
                     self._rule(str(what), changed(change, parameter), out)
                 elif what:
                     out.append((str(what), ""))
-            target = self.target if place == best else target
+            if place == towards:
+                target = self.target  # the next one, where this one was met
+                towards = self._towards(items, place + 1)
         self.target = target
+
+    def _towards(self, items: list[tuple[object, str, str]], first: int) -> int:
+        """One of the items, from `first` on, that lead to the target; -1 if none does."""
+        leading = [i for i, (what, _, _) in enumerate(items) if i >= first and self._way(what) < math.inf]
+        return self.rng.choice(leading or [-1])
 
     def _times(self, what: object, repeat: str) -> int:
         if not repeat:
