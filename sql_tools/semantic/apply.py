@@ -6,6 +6,7 @@ claims is believed only where the engine enforces none and the data bears it out
 """
 
 from pathlib import Path
+from typing import Any
 
 from sql_tools.identifiers import same
 from sql_tools.models import Column, ForeignKey, QueryResult, Semantics, Table
@@ -64,6 +65,12 @@ class SemanticWarehouse:
         """What else the file says: metrics, filters, verified queries, instructions."""
         self.tables()
         return self._semantics
+
+    def __getattr__(self, name: str) -> Any:
+        """What one engine has beyond the others."""
+        if name == "inner":  # not there yet
+            raise AttributeError(name)
+        return getattr(self.inner, name)
 
     def explain(self, sql: str) -> str | None:
         return self.inner.explain(sql)
@@ -163,7 +170,7 @@ def _primary_key(table: Table, bounds: list[Bound], probe: Probe) -> tuple[tuple
 def _key(relationship: Relationship, table: Table, bindings: Bindings) -> ForeignKey | None:
     """The relationship as a foreign key of this table; None if it is another's, or no equality of stored columns."""
     left, right = bindings.get(relationship.left_table), bindings.get(relationship.right_table)
-    if left is None or right is None or left.table != table or left.query or right.query:
+    if left is None or right is None or left.table is not table or left.query or right.query:
         return None
     pairs = relationship.relationship_columns
     if any(pair.type for pair in pairs):

@@ -29,8 +29,8 @@ class Bound:
     query: str = ""
 
     def column(self, name: str) -> str | None:
-        """The stored column of that name, in any case."""
-        return next((c.name for c in self.table.columns if same(c.name, name)), None)
+        """The stored column of that name, in any case; quotes around it are taken off."""
+        return next((c.name for c in self.table.columns if same(c.name, _plain(name))), None)
 
     def stored_column(self, name: str) -> str | None:
         """The stored column that a name of the file stands for without change; None if it is an expression or unknown."""
@@ -45,9 +45,13 @@ class Bindings:
 
     def __init__(self, model: SemanticModel, catalog: tuple[Table, ...], *, dialect: str, exact: bool) -> None:
         self.catalog, self.dialect, self.exact = catalog, dialect, exact
-        found = [(logical, self._bind(logical)) for logical in model.tables]
-        self.bound = {logical.name.casefold(): bound for logical, bound in found if bound is not None}
-        self.lacking = tuple(logical for logical, bound in found if bound is None)
+        self.bound: dict[str, Bound] = {}
+        for logical in sorted(
+            model.tables, key=lambda table: bool(table.base_table.definition)
+        ):  # these need the others
+            if (bound := self._bind(logical)) is not None:
+                self.bound[logical.name.casefold()] = bound
+        self.lacking = tuple(table for table in model.tables if table.name.casefold() not in self.bound)
 
     def get(self, name: str) -> Bound | None:
         """By the file's name, in any case; with the two underscores that older verified queries put before it."""
@@ -55,7 +59,7 @@ class Bindings:
 
     def of(self, table: Table) -> Iterator[Bound]:
         """The file's tables behind which this stored one is."""
-        return (bound for bound in self.bound.values() if bound.table == table and not bound.query)
+        return (bound for bound in self.bound.values() if bound.table is table and not bound.query)
 
     def is_readable(self, tree: exp.Expr) -> bool:
         """Is each table that the SQL names in the file's reach or in the catalog?"""

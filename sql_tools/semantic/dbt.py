@@ -37,6 +37,9 @@ def _table(table: LogicalTable, one: DbtModel, *, keep: bool) -> LogicalTable:
     columns = {name.casefold(): text for name, text in one.columns.items()}
     enums = {t.column.casefold(): values for t in one.tests if t.name == "accepted_values" and (values := _values(t))}
 
+    promised = {t.column.casefold() for t in one.tests if t.name in ("unique", "relationships", "accepted_values")}
+    keyed = tuple(_dimension(fact) for fact in table.facts if _column(fact) in promised)
+
     def told(part: Dimension | Fact) -> dict[str, Any]:
         return {"description": _kept(part.description, columns.get(_column(part), ""), keep)}
 
@@ -48,12 +51,17 @@ def _table(table: LogicalTable, one: DbtModel, *, keep: bool) -> LogicalTable:
     return table.model_copy(
         update={
             "description": _kept(table.description, one.description, keep),
-            "dimensions": tuple(map(dimension, table.dimensions)),
+            "dimensions": tuple(map(dimension, (*table.dimensions, *keyed))),
             "time_dimensions": tuple(part.model_copy(update=told(part)) for part in table.time_dimensions),
-            "facts": tuple(part.model_copy(update=told(part)) for part in table.facts),
+            "facts": tuple(f.model_copy(update=told(f)) for f in table.facts if _column(f) not in promised),
             **_keys(table, one),
         }
     )
+
+
+def _dimension(fact: Fact) -> Dimension:
+    """What was taken for an amount, but is a key or one of a few values."""
+    return Dimension(**{name: value for name, value in fact if name in Dimension.model_fields})
 
 
 def _column(part: Dimension | Fact) -> str:

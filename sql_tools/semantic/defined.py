@@ -16,7 +16,7 @@ from sql_tools.errors import InvalidSQLError
 from sql_tools.identifiers import same
 from sql_tools.join_keys import stored_table
 from sql_tools.models import Check, Context, Definition, Semantics, ValidSQL
-from sql_tools.semantic.matching import named_metrics
+from sql_tools.semantic.matching import is_called, named_metrics
 
 CHECK = "metrics_as_defined"
 SORTED = (exp.Add, exp.Mul, exp.And, exp.Or)
@@ -44,10 +44,10 @@ def _asked(tree: exp.Expr, context: Context, semantics: Semantics) -> Iterator[D
     if tree.find(exp.AggFunc) is None:
         return
     named = named_metrics(context.question, semantics)
-    outputs = {name.casefold() for name in getattr(tree, "named_selects", [])}
+    outputs = [name for name in getattr(tree, "named_selects", []) if name and name != "*"]
     queries = {name for name, _ in semantics.queries}
     for metric in semantics.definitions:
-        by_name = metric.kind == "metric" and metric.shown and metric.name.casefold() in outputs
+        by_name = metric.kind == "metric" and metric.shown and any(is_called(metric, name) for name in outputs)
         if (metric in named or by_name) and not queries & set(metric.tables):
             yield metric
 

@@ -15,8 +15,8 @@ from sql_tools.ctes import names_cte
 from sql_tools.identifiers import identifier, same
 from sql_tools.join_keys import leaves_of, sources_of, stored_table
 from sql_tools.models import Context, Definition, Semantics, Table
+from sql_tools.semantic.matching import is_called
 from sql_tools.semantic.resolve import in_place
-from sql_tools.words import words_of
 
 AGGREGATES = ("AGG", "MEASURE")  # how semantic SQL asks for a metric by name
 
@@ -101,7 +101,7 @@ class _Expander:
         expression = self._expression(definition, column)
         if expression is None or expression == column:
             return ""
-        _put(column, expression, definition.name)
+        _put(column, expression, column.name)
         return f"{definition.name} is {definition.shown or expression.sql(self.context.dialect)}"
 
     def _is_known(self, column: exp.Column) -> bool:
@@ -119,7 +119,7 @@ class _Expander:
 
     def _meant(self, column: exp.Column) -> Iterator[Definition]:
         """The definitions of that name: of the alias before it, or of what is in FROM, or a metric of whatever tables."""
-        named = [d for d in self.semantics.definitions if _is_called(d, column.name)]
+        named = [d for d in self.semantics.definitions if is_called(d, column.name)]
         aliases = [column.table.casefold()] if column.table else list(self.logical)
         homes = {home for alias in aliases for home in self.logical.get(alias, [])}
         near = [d for d in named if d.home in homes]
@@ -151,11 +151,6 @@ def _put(column: exp.Column, expression: exp.Expr, name: str) -> None:
         place.replace(exp.alias_(expression, name))
     else:
         place.replace(in_place(expression, place.parent))
-
-
-def _is_called(definition: Definition, name: str) -> bool:
-    words = words_of(name)
-    return same(definition.name, name) or any(words_of(synonym) == words for synonym in definition.synonyms)
 
 
 def _has(table: Table, name: str) -> bool:

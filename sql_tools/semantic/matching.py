@@ -7,6 +7,7 @@ asked one at most in case, punctuation, articles and politeness.
 import re
 from collections.abc import Iterator
 
+from sql_tools.identifiers import same
 from sql_tools.models import Definition, Semantics, Verified
 from sql_tools.vocabulary import NOTHING_SAID
 from sql_tools.words import words_of
@@ -44,6 +45,12 @@ def _phrases(semantics: Semantics) -> Iterator[tuple[tuple[str, ...], Definition
             phrase = tuple(words_of(name))
             if phrase and phrase not in tables and any(word not in NOTHING_SAID for word in phrase):
                 yield phrase, metric
+
+
+def is_called(definition: Definition, name: str) -> bool:
+    """Is that its name, or one of its synonyms, as SQL would write them?"""
+    words = words_of(name)
+    return same(definition.name, name) or any(words_of(synonym) == words for synonym in definition.synonyms)
 
 
 def verified_for(text: str, semantics: Semantics) -> Verified | None:

@@ -63,8 +63,8 @@ def read_document(text: str, *, source: str) -> tuple[SemanticModel, Document]:
     try:
         found = SemanticModel.model_validate(document.value)
     except ValidationError as error:
-        raise _refused(source, document, [_words(e, document.value) for e in error.errors()]) from error
-    if problems := list(_inconsistent(found)):
+        raise _refused(source, document, [_words(e) for e in error.errors()]) from error
+    if problems := [*_unknown(document), *_inconsistent(found)]:
         raise _refused(source, document, problems)
     return found, document
 
@@ -91,14 +91,14 @@ def shown(place: Place, value: Any) -> str:
     return ".".join(parts)
 
 
-def _words(error: Any, value: Any) -> Words:
+def _words(error: Any) -> Words:
     """One of pydantic's complaints in our words."""
     place, kind = tuple(error["loc"]), error["type"]
     field = str(place[-1]) if place else ""
     if kind == "missing":
         return place, f"is missing: {MISSING.get(field, 'add it')}"
     if kind == "extra_forbidden":
-        return place, f"is no field of a semantic file{_meant(field, place, value)}"
+        return place, f"is no field of a semantic file{_meant(field)}"
     if kind in ("string_type", "bool_type", "bool_parsing", "int_type"):
         wanted = "true or false" if kind.startswith("bool") else "text: put it in quotes"
         return place, f"should be {wanted}, not {error['input']!r:.60}"
@@ -111,11 +111,23 @@ def _words(error: Any, value: Any) -> Words:
     return place, str(error["msg"])[:1].lower() + str(error["msg"])[1:]
 
 
-def _meant(field: str, place: Place, value: Any) -> str:
+def _unknown(document: Document) -> Iterator[Words]:
+    """Fields without a value are left out, but have to be fields."""
+    for place in document.empty:
+        if place[0] != "variables" and place[-1] not in _names():
+            yield place, f"is no field of a semantic file{_meant(str(place[-1]))}"
+
+
+def _names() -> set[str]:
+    """Every field that any part of the document may have."""
+    fields = {name for kind in vars(model).values() for name in getattr(kind, "model_fields", {})}
+    return fields - {"schema_name"} | {"schema"}
+
+
+def _meant(field: str) -> str:
     if field in RENAMED:
         return f": it is called {RENAMED[field]}"
-    names = {name for kind in vars(model).values() for name in getattr(kind, "model_fields", {})} - {"schema_name"}
-    close = difflib.get_close_matches(field, sorted(names), n=1)
+    close = difflib.get_close_matches(field, sorted(_names()), n=1)
     return f": did you mean {close[0]}?" if close else ": take it out"
 
 

@@ -33,6 +33,7 @@ class Document:
 
     value: Any = None
     lines: dict[Path, int] = field(default_factory=dict)
+    empty: list[Path] = field(default_factory=list)  # fields without a value, which are left out of it
 
     def line(self, path: Path) -> int:
         """Of the value, or of what holds it where it is missing."""
@@ -89,6 +90,7 @@ def _mapping(node: MappingNode, path: Path, document: Document, seen: set[int]) 
         inner = _value(value, (*path, key.value), document, seen)
         document.lines[(*path, key.value)] = line
         found[key.value] = inner
+    document.empty += [(*path, name) for name, value in found.items() if value is None]
     return {name: value for name, value in found.items() if value is not None}
 
 

@@ -1,0 +1,47 @@
+import pytest
+
+from sql_tools.semantic.apply import SemanticWarehouse
+from sql_tools.semantic.matching import named_metrics, verified_for
+
+from .conftest import FILE
+
+
+@pytest.mark.parametrize(
+    ("question", "names"),
+    [
+        ("What is the net revenue?", ["net_revenue"]),
+        ("Show takings per month", ["net_revenue"]),
+        ("What share given away did we have, and how many deals?", ["deals", "share_given_away"]),
+        ("What is the revenue, net?", []),
+        ("How many sales?", []),
+        ("What is the margin base?", []),
+    ],
+)
+def test_a_metric_is_named_by_its_whole_name(laid: SemanticWarehouse, question: str, names: list[str]) -> None:
+    assert sorted(metric.name for metric in named_metrics(question, laid.semantics)) == names
+
+
+def test_the_longer_name_hides_the_shorter_one_in_it(lay: object) -> None:
+    assert callable(lay)
+    text = FILE.replace(
+        "      - {name: deals,", "      - {name: takings_share, expr: SUM(net) / 2}\n      - {name: deals,"
+    )
+    found = named_metrics("What is the takings share?", lay(text).semantics)
+    assert [metric.name for metric in found] == ["takings_share"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "is_it"),
+    [
+        ("What are the takings in each city?", True),
+        ("please, what are takings in each city", True),
+        ("WHAT ARE THE TAKINGS IN EACH CITY ?!", True),
+        ("What are the takings in each city in 2026?", False),
+        ("What are not the takings in each city?", False),
+        ("What are the takings in a city?", False),
+        ("What are the takings in each city > 5?", False),
+        ("", False),
+    ],
+)
+def test_only_the_very_question_is_verified(laid: SemanticWarehouse, asked: str, is_it: bool) -> None:
+    assert (verified_for(asked, laid.semantics) is not None) is is_it
