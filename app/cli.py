@@ -10,6 +10,7 @@ import typer
 from app.cells import clean
 from app.command import DECLINED, FAILED, KindCommand
 from app.deploy_command import deploy
+from app.diff_command import EPILOG, diff
 from app.model_files import models
 from app.semantic_commands import semantic as semantic_app
 
@@ -33,6 +34,7 @@ app = typer.Typer(
 
 app.add_typer(models, name="models")
 app.add_typer(semantic_app, name="semantic")
+app.command(cls=KindCommand, epilog=EPILOG)(diff)
 
 WarehouseOption = Annotated[
     str | None,
