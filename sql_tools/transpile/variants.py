@@ -3,7 +3,7 @@
 from sqlglot import exp
 
 TEXT_TYPES = ("varchar", "text", "char", "nchar", "nvarchar")
-FLATTENED = ("SEQ", "KEY", "PATH", "INDEX", "VALUE", "THIS")
+COMPARED = (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.Like, exp.ILike, exp.DPipe)
 
 
 def text_of_variant(node: exp.Expr) -> exp.Expr:
@@ -14,15 +14,33 @@ def text_of_variant(node: exp.Expr) -> exp.Expr:
 
 
 def compared_as_text(node: exp.Expr) -> exp.Expr:
-    """A path compared with text: DuckDB would read the text as JSON, and fail. Source: user-guide/querying-semistructured."""
-    if isinstance(node, exp.JSONExtract | exp.Dot | exp.Connector | exp.Kwarg | exp.PropertyEQ):
-        return node
-    others = [node.expression] if isinstance(node, exp.Binary) else node.expressions
-    if not _is_variant(node.this) or not others or not all(other is not None and other.is_string for other in others):
+    """A path compared with anything else is read as that: DuckDB would read the other as JSON, and fail or find nothing.
+
+    Source: user-guide/querying-semistructured.
+    """
+    if isinstance(node, exp.In):
+        return _in_list(node)
+    if not isinstance(node, COMPARED) or _is_variant(node.this) == _is_variant(node.expression):
         return node
     new = node.copy()
-    new.set("this", _as_text(node.this))
+    path, other = ("this", "expression") if _is_variant(node.this) else ("expression", "this")
+    new.set(path, _as_type_of(node.args[path], node.args[other]))
     return new
+
+
+def _in_list(node: exp.Expr) -> exp.Expr:
+    if not _is_variant(node.this) or not node.expressions:
+        return node
+    new = node.copy()
+    new.set("this", _as_type_of(node.this, node.expressions[0]))
+    return new
+
+
+def _as_type_of(path: exp.Expr, other: exp.Expr) -> exp.Expr:
+    """The path's value as text, or in the other's type, which DuckDB knows and we need not."""
+    if other.is_string:
+        return _as_text(path)
+    return exp.Anonymous(this="CAST_TO_TYPE", expressions=[_as_text(path), other.copy()])
 
 
 def _is_variant(node: exp.Expr) -> bool:

@@ -176,3 +176,13 @@ def test_dates_stay_dates_however_deep(sql: str, expected: str, engine: duckdb.D
 def test_a_divisor_that_was_looked_at_is_not_looked_at_again() -> None:
     assert "ERROR" not in to_duckdb("SELECT DIV0(a, b), a / NULLIF(b, 0), a / 2, IFF(b = 0, 0, a / b) FROM t")
     assert to_duckdb("SELECT a / b FROM t").count("ERROR") == 1
+
+
+@pytest.mark.parametrize(
+    "condition",
+    ["v:name = 'Fido'", "'Fido' = v:name", "v:name = name", "v:age = 3", "v:age > 2.5", "v:age = age", "v:name IN ('Fido')",
+     "v:born = born", "v:name ILIKE 'fi%'", "v:name || '!' = 'Fido!'", "v:name::VARCHAR = name", "NOT v:age = 4"],
+)  # fmt: skip
+def test_a_path_is_compared_as_what_it_is_compared_with(condition: str, engine: duckdb.DuckDBPyConnection) -> None:
+    row = """(SELECT PARSE_JSON('{"name": "Fido", "age": 3, "born": "2020-01-02"}') AS v, 'Fido' AS name, 3 AS age, '2020-01-02'::DATE AS born)"""
+    assert rows_of(to_duckdb(f"SELECT COUNT(*) FROM {row} WHERE {condition}"), engine) == [(1,)]
