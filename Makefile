@@ -2,10 +2,11 @@
 # make chat    the same in the browser
 # make test    the tests
 # make check   format, lint, types, import contracts
-# make venv    only the environment; make venv-vllm the one with torch and vLLM, for Arctic
+# make venv    only the environment; make venv-vllm the one with torch and vLLM, for Arctic;
+#              make venv-fake and venv-snow those of the Snowflake tests: their server, and Snowflake's own command line
 # PYTHON=/path/to/python picks the interpreter.
 
-.PHONY: help demo chat test check format venv venv-vllm clean
+.PHONY: help demo chat test check format venv venv-vllm venv-fake venv-snow clean
 .DEFAULT_GOAL := help
 
 VENV := .venv
@@ -13,6 +14,10 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 VLLM_VENV := .venv-vllm
 VLLM_READY := $(VLLM_VENV)/.ready
+FAKE_VENV := .venv-fake
+FAKE_READY := $(FAKE_VENV)/.ready
+SNOW_VENV := .venv-snow
+SNOW_READY := $(SNOW_VENV)/.ready
 VLLM_TESTS := tests/model_service/arctic tests/model_service/vllm tests/gpu
 
 help:
@@ -26,6 +31,8 @@ chat: $(READY)
 
 # The tests of Arctic run where torch and vLLM are; pip's words say why where that environment cannot be made.
 test: $(READY)
+	@$(MAKE) --no-print-directory venv-fake || echo "The Snowflake tests are skipped: $(FAKE_VENV) could not be made; the reason is above."
+	@$(MAKE) --no-print-directory venv-snow || echo "The tests by the snow CLI are skipped: $(SNOW_VENV) could not be made; the reason is above."
 	@$(BIN)/python -m pytest
 	@if $(MAKE) --no-print-directory venv-vllm; then \
 		$(VLLM_VENV)/bin/python -m pytest $(VLLM_TESTS); \
@@ -56,5 +63,17 @@ $(VLLM_READY): pyproject.toml scripts/make_vllm_venv.sh
 	@PYTHON="$(PYTHON)" sh scripts/make_vllm_venv.sh $(VLLM_VENV)
 	@touch $@
 
+venv-fake: $(FAKE_READY)
+
+$(FAKE_READY): scripts/make_fake_venv.sh
+	@PYTHON="$(PYTHON)" sh scripts/make_fake_venv.sh $(FAKE_VENV)
+	@touch $@
+
+venv-snow: $(SNOW_READY)
+
+$(SNOW_READY): scripts/make_snow_venv.sh
+	@PYTHON="$(PYTHON)" sh scripts/make_snow_venv.sh $(SNOW_VENV)
+	@touch $@
+
 clean:
-	rm -rf $(VENV) $(VLLM_VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf $(VENV) $(VLLM_VENV) $(FAKE_VENV) $(SNOW_VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -1,0 +1,104 @@
+"""Functions that tell about the session, or that the server answers itself: CURRENT_ROLE(), SYSTEM$WAIT(), AI_COMPLETE()."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from fake_server import cortex
+from fake_server.account import Session
+from fake_server.engine import Watch
+from fake_server.errors import SnowflakeError
+from fake_server.running import RUNNING, Running
+from sqlglot import exp
+
+VERSION = "9.40.1"
+CONTEXT: dict[str, Callable[[Session], Any]] = {
+    "CURRENTROLE": lambda s: s.role,
+    "CURRENTUSER": lambda s: s.user,
+    "CURRENTDATABASE": lambda s: s.database,
+    "CURRENTSCHEMA": lambda s: s.schema,
+    "CURRENTSCHEMAS": lambda s: json.dumps([f"{s.database}.{s.schema}"] if s.schema else []),
+    "CURRENTWAREHOUSE": lambda s: s.warehouse,
+    "CURRENTACCOUNT": lambda s: s.account.name,
+    "CURRENTACCOUNTNAME": lambda s: s.account.name,
+    "CURRENTORGANIZATIONNAME": lambda s: "FAKEORG",
+    "CURRENTREGION": lambda s: "AWS_US_WEST_2",
+    "CURRENTSESSION": lambda s: str(s.id),
+    "CURRENTROLETYPE": lambda s: "ROLE",
+    "CURRENTSECONDARYROLES": lambda s: json.dumps({"roles": "", "value": ""}),
+    "CURRENTAVAILABLEROLES": lambda s: json.dumps(sorted(s.account.grants.roles_of_user(s.user))),
+    "CURRENTVERSION": lambda s: VERSION,
+    "CURRENTCLIENT": lambda s: "PythonConnector",
+    "CURRENTSTATEMENT": lambda s: "",
+    "LASTQUERYID": lambda s: s.last_query_id,
+}
+
+
+def fill(tree: exp.Expression, session: Session, watch: Watch) -> exp.Expression:
+    """The tree with these functions' values in their places."""
+
+    def one(node: exp.Expression) -> exp.Expression:
+        if not isinstance(node, exp.Func):
+            return node
+        name = function_name(node)
+        if name.replace("_", "") in CONTEXT:
+            return literal(CONTEXT[name.replace("_", "")](session))
+        if name.startswith("SYSTEM$"):
+            return literal(system(name, [argument(a) for a in node.expressions], session, watch))
+        if name in cortex.FUNCTIONS:
+            return literal(cortex.answer(name, node, session))
+        return node
+
+    return tree.transform(one)
+
+
+def function_name(node: exp.Func) -> str:
+    """As it is written in SQL."""
+    return node.name.upper() if isinstance(node, exp.Anonymous) else node.sql_name().upper()
+
+
+def system(name: str, arguments: list[Any], session: Session, watch: Watch) -> str:
+    """A SYSTEM$ function's answer."""
+    if name == "SYSTEM$WAIT":
+        seconds = float(arguments[0])
+        watch.wait(seconds * (60 if len(arguments) > 1 and str(arguments[1]).upper() == "MINUTES" else 1))
+        return f"waited {arguments[0]} seconds"
+    if name == "SYSTEM$CANCEL_ALL_QUERIES":
+        return (
+            f"{sum(cancel(session, r) for r in set(RUNNING.values()) if str(r.session.id) == arguments[0])} cancelled."
+        )
+    if name == "SYSTEM$CANCEL_QUERY":
+        running = RUNNING.get(str(arguments[0]))
+        done = running is not None and cancel(session, running)
+        return f"query [{arguments[0]}] terminated." if done else "Identified SQL statement is not currently executing."
+    if name == "SYSTEM$TYPEOF":
+        return "VARCHAR(16777216)[LOB]"
+    if name == "SYSTEM$BEHAVIOR_CHANGE_BUNDLE_STATUS":
+        return "DISABLED"
+    if name in ("SYSTEM$BOOTSTRAP_DATA_REQUEST", "SYSTEM$CLIENT_VERSION_INFO"):
+        return "{}"
+    answers = session.account.faults.get("system_functions", {})
+    if name in answers:
+        return str(answers[name])
+    raise SnowflakeError(2140, "42601", f"SQL compilation error:\nUnknown function {name}.")
+
+
+def cancel(session: Session, running: Running) -> bool:
+    """Stop another statement of the same user; was it still running?"""
+    if (
+        running.done.is_set()
+        or running.session.user != session.user
+        or running.ran.sql.upper().find("SYSTEM$CANCEL") >= 0
+    ):
+        return False
+    running.watch.cancel()
+    return True
+
+
+def argument(node: exp.Expression) -> Any:
+    """A literal argument's value."""
+    return node.name if isinstance(node, exp.Literal) else node.sql(dialect="snowflake")
+
+
+def literal(value: Any) -> exp.Expression:
+    return exp.cast(exp.null(), "VARCHAR") if value is None else exp.Literal.string(str(value).replace("\\", "\\\\"))

@@ -1,0 +1,417 @@
+"""Databases, schemas, tables, views and their rows: CREATE, ALTER, DROP, COMMENT, INSERT and the rest of DML."""
+
+import itertools
+from typing import Any
+
+from fake_server import context, grammar
+from fake_server.account import Session
+from fake_server.catalog import Column, ForeignKey, Name, Table
+from fake_server.engine import Engine, Watch, ident, read_columns
+from fake_server.errors import already_exists, cannot_operate, no_privilege, not_found
+from fake_server.lexer import path
+from fake_server.query import parse, require_warehouse, translated
+from fake_server.resolve import (
+    full_name,
+    is_cte,
+    quote_all,
+    real_tables,
+    require_schema,
+    require_table,
+    spelled,
+    table_name,
+)
+from fake_server.results import DML, Result, status
+from fakesnow.rowtype import describe_as_rowtype
+from sqlglot import exp
+
+KEY_NAMES = itertools.count(1)
+DROPPED_PARTS = (exp.PrimaryKey, exp.ForeignKey, exp.Constraint, exp.UniqueColumnConstraint, exp.CheckColumnConstraint)
+
+
+def require_create(session: Session, kind: str, schema: Name) -> Name:
+    """The schema, if the role may make such a thing there."""
+    schema = require_schema(session, schema)
+    owner = session.account.catalog.schemas[schema].owner
+    if not session.access.may(f"CREATE {kind}", "SCHEMA", schema, owner):
+        raise no_privilege("schema", schema[1])
+    return schema
+
+
+def create_table(session: Session, engine: Engine, sql: str, values: Any, watch: Watch) -> Result:
+    """CREATE TABLE and VIEW, also AS SELECT."""
+    tree = parse(sql)
+    holder = tree.this if isinstance(tree.this, exp.Schema) else None
+    node = holder.this if holder else tree.this
+    kind = str(tree.args["kind"]).upper()
+    name = table_name(session, node, f"CREATE {kind}")
+    require_create(session, kind, name[:2])
+    catalog = session.account.catalog
+    if name in catalog.tables and tree.args.get("exists"):
+        return status(f"{name[2]} already exists, statement succeeded.")
+    if name in catalog.tables and not tree.args.get("replace"):
+        raise already_exists(path(*name))
+    table = Table(name, [], "VIEW" if kind == "VIEW" else "BASE TABLE", session.role)
+    table.comment = _comment(tree)
+    declared = _declared(session, holder, table)
+    if kind == "VIEW":
+        table.definition = sql
+    if isinstance(tree.args.get("properties"), exp.Properties):
+        temporary = tree.find(exp.TemporaryProperty)
+        table.session = str(session.id) if temporary else ""
+        tree.args["properties"].set("expressions", [])
+    engine.account.make_room(*name[:2])
+    _resolve_sources(session, engine, tree, node, watch)
+    _set_name(node, name)
+    if name in catalog.tables:
+        drop_in_engine(session, engine, catalog.tables[name])
+    tree.set("replace", False)
+    run_in_account(session, engine, tree, values, watch)
+    table.columns = _described(engine, name, declared)
+    catalog.tables[name] = table
+    session.account.grants.future(kind, name, session.role)
+    return status(f"{kind.title()} {name[2]} successfully created.")
+
+
+def _described(engine: Engine, name: Name, declared: dict[str, Column]) -> list[Column]:
+    columns = read_columns(engine.account.keeper._duck_conn.cursor(), name)
+    for column in columns:
+        if told := declared.get(column.name):
+            column.comment, column.length = told.comment, told.length or column.length
+            column.type = told.type or column.type
+            column.nullable = told.nullable
+    return columns
+
+
+def _declared(session: Session, holder: exp.Schema | None, table: Table) -> dict[str, Column]:
+    """Comments, lengths and keys, taken off the tree: the engine would lose the former and enforce the latter."""
+    declared = {}
+    for part in list(holder.expressions) if holder else []:
+        if isinstance(part, exp.ColumnDef):
+            declared[spelled(part.this)] = _column(session, part, table)
+        elif _keys(session, part, table, ""):
+            part.pop()
+    return declared
+
+
+def _column(session: Session, part: exp.ColumnDef, table: Table) -> Column:
+    column = Column(spelled(part.this), _special_type(part.args.get("kind")))
+    for constraint in list(part.args.get("constraints") or []):
+        kind = constraint.kind
+        if isinstance(kind, exp.CommentColumnConstraint):
+            column.comment = kind.this.name
+        elif isinstance(kind, exp.PrimaryKeyColumnConstraint):
+            table.primary_key, column.nullable = (column.name,), False
+        elif isinstance(kind, exp.Reference):
+            _refer(session, table, (column.name,), kind, "")
+        elif isinstance(kind, exp.NotNullColumnConstraint) and not kind.args.get("allow_null"):
+            column.nullable = False
+            continue
+        elif not isinstance(kind, exp.UniqueColumnConstraint):
+            continue
+        constraint.pop()
+    return column
+
+
+def _special_type(kind: exp.DataType | None) -> str:
+    name = kind.sql(dialect="snowflake").split("(")[0].upper() if kind else ""
+    return (
+        name
+        if name in ("ARRAY", "OBJECT", "VARIANT", "GEOGRAPHY", "TIMESTAMP_LTZ", "TIMESTAMP_TZ", "TIMESTAMP_NTZ")
+        else ""
+    )
+
+
+def _keys(session: Session, part: exp.Expression, table: Table, name: str) -> bool:
+    """Keep a key that is declared beside the columns; was it one?"""
+    if isinstance(part, exp.Constraint):
+        return any([_keys(session, one, table, spelled(part.this)) for one in part.expressions])
+    if isinstance(part, exp.PrimaryKey):
+        table.primary_key = tuple(spelled(_bare(one)) for one in part.expressions)
+    elif isinstance(part, exp.ForeignKey):
+        _refer(session, table, tuple(spelled(one) for one in part.expressions), part.args["reference"], name)
+    elif not isinstance(part, DROPPED_PARTS):
+        return False
+    return True
+
+
+def _bare(node: exp.Expression) -> exp.Expression:
+    return node.this if isinstance(node, exp.Ordered | exp.Column) else node
+
+
+def _refer(session: Session, table: Table, columns: tuple[str, ...], reference: exp.Reference, name: str) -> None:
+    target = reference.this
+    other = target.this if isinstance(target, exp.Schema) else target
+    full = tuple(spelled(part) for part in other.parts)
+    full = (*table.name[: 3 - len(full)], *full)
+    found = session.account.catalog.tables.get(full)
+    if (found is None or not session.access.sees_table(found)) and full != table.name:
+        raise not_found("Table", path(*full))
+    told = tuple(spelled(one) for one in target.expressions) if isinstance(target, exp.Schema) else ()
+    theirs = told or (found.primary_key if found else table.primary_key)
+    table.foreign_keys.append(ForeignKey(columns, full, theirs, name or f"SYS_CONSTRAINT_{next(KEY_NAMES):012d}"))
+
+
+def _comment(tree: exp.Expression) -> str:
+    found = next((p for p in tree.find_all(exp.SchemaCommentProperty)), None)
+    return found.this.name if found else ""
+
+
+def change_rows(session: Session, engine: Engine, sql: str, values: Any, watch: Watch) -> Result:
+    """INSERT, UPDATE, DELETE, MERGE, TRUNCATE: what the role may do to the target and read from the rest."""
+    tree = parse(sql)
+    verb = sql.split(None, 1)[0].upper()
+    require_warehouse(session)
+    target = tree.this if not isinstance(tree, exp.TruncateTable) else tree.expressions[0]
+    node = target.this if isinstance(target, exp.Schema) else target
+    privileges = ("INSERT", "UPDATE", "DELETE") if verb == "MERGE" else (verb,)
+    for privilege in privileges:
+        table = require_table(session, table_name(session, node, verb), privilege=privilege, kind="Table")
+    engine.make(table)
+    _resolve_sources(session, engine, tree, node, watch)
+    _set_name(node, table.name)
+    result = run_in_account(session, engine, tree, values, watch)
+    table.touch()
+    result.type_id = DML.get(verb, 0x6000)
+    if verb in DML and result.table is not None:
+        result.rows = [tuple(row.values()) for row in result.table.to_pylist()]
+        result.table = None
+        result.extra["stats"] = {"numRowsInserted": int(result.rows[0][0])} if verb == "INSERT" and result.rows else {}
+    return result
+
+
+def _resolve_sources(session: Session, engine: Engine, tree: exp.Expression, target: exp.Table, watch: Watch) -> None:
+    filled = context.fill(tree, session, watch)
+    if filled is not tree:
+        tree.replace(filled)
+    for node in list(real_tables(tree)):
+        if node is target or is_cte(node, spelled(node.this)):
+            continue
+        table = require_table(session, table_name(session, node))
+        engine.make(table)
+        _set_name(node, table.name)
+    quote_all(tree)
+
+
+def _set_name(node: exp.Table, name: Name) -> None:
+    for key, part in zip(("catalog", "db", "this"), name, strict=True):
+        node.set(key, exp.to_identifier(part, quoted=True))
+
+
+def run_in_account(session: Session, engine: Engine, tree: exp.Expression, values: Any, watch: Watch) -> Result:
+    """Run a statement whose names are resolved in the account's own database."""
+    connection = engine.connection(session, own=False)
+    rows = values if isinstance(values, list) else [values]
+    with session.lock, watch.over(connection):
+
+        def work() -> Result:
+            total = 0
+            for one in rows:
+                cursor = connection.cursor()
+                cursor.execute(tree.sql(dialect="snowflake"), binding_params=one, server=True)
+                total += cursor.rowcount or 0
+            result = Result(describe_as_rowtype(cursor._describe_last_sql()), table=cursor._arrow_table)
+            if isinstance(values, list):
+                result.rows, result.table = [(total,)], None
+            return result
+
+        return translated(work)
+
+
+def drop_in_engine(session: Session, engine: Engine, table: Table) -> None:
+    if table.made:
+        what = "VIEW" if table.kind == "VIEW" else "TABLE"
+        engine.connection(session, own=False)._duck_conn.execute(
+            f"DROP {what} IF EXISTS {'.'.join(map(ident, table.name))}"
+        )
+
+
+def require_owner(session: Session, kind: str, name: Name, owner: str) -> None:
+    if not session.access.may("OWNERSHIP", kind, name, owner):
+        raise no_privilege(kind, name[-1])
+
+
+def alter_table(session: Session, engine: Engine, sql: str) -> Result:
+    """ALTER TABLE: columns, comments, keys, names. Its grammar is the documented one, cut down to these."""
+    said = grammar.parse(
+        "ALTER {TABLE|VIEW} [IF EXISTS] <name:name> { "
+        "RENAME TO <to:name> | SET COMMENT = <comment:string> | UNSET COMMENT !bare "
+        "| {ALTER|MODIFY} [COLUMN] <column:ident> { COMMENT <text:string> | UNSET COMMENT | SET NOT NULL | DROP NOT NULL } "
+        "| RENAME COLUMN <column:ident> TO <new:ident> | DROP COLUMN [IF EXISTS] <gone:ident> "
+        "| ADD [CONSTRAINT <key:ident>] PRIMARY KEY <primary:parens> "
+        "| ADD [CONSTRAINT <key:ident>] FOREIGN KEY <foreign:parens> REFERENCES <other:name> [<theirs:parens>] "
+        "| ADD [COLUMN] [IF NOT EXISTS] <added:ident> <type:type> [COMMENT <text:string>] | SWAP WITH <swap:name> "
+        "| SET DATA_RETENTION_TIME_IN_DAYS = <days:int> }",
+        sql,
+    )
+    table = require_table(session, full_name(session, said["name"], "ALTER TABLE"), privilege="OWNERSHIP", kind="Table")
+    engine.make(table)
+    duck = engine.connection(session, own=False)._duck_conn
+    where = ".".join(map(ident, table.name))
+    if "to" in said:
+        _rename(session, engine, table, full_name(session, said["to"]), duck)
+    elif "comment" in said or "bare" in said:
+        table.comment = said.get("comment", "")
+    elif "primary" in said:
+        table.primary_key = tuple(one["name"] for one in grammar.parse("<name:ident>,...", said["primary"])["items"])
+    elif "foreign" in said:
+        _add_foreign(session, table, said)
+    elif "gone" in said:
+        _column_of(table, said["gone"])
+        duck.execute(f"ALTER TABLE {where} DROP COLUMN {ident(said['gone'])}")
+        table.columns = [c for c in table.columns if c.name != said["gone"]]
+    elif "new" in said:
+        column = _column_of(table, said["column"])
+        duck.execute(f"ALTER TABLE {where} RENAME COLUMN {ident(column.name)} TO {ident(said['new'])}")
+        column.name = said["new"]
+    elif "added" in said:
+        duck.execute(f"ALTER TABLE {where} ADD COLUMN {ident(said['added'])} {_engine_type(said['type'])}")
+        table.columns.append(next(c for c in read_columns(duck, table.name) if c.name == said["added"]))
+        table.columns[-1].comment = said.get("text", "")
+    elif "column" in said:
+        column = _column_of(table, said["column"])
+        column.comment = said.get("text", "")
+    table.touch()
+    return status("Statement executed successfully.")
+
+
+def _engine_type(type_name: str) -> str:
+    kind = exp.DataType.build(type_name, dialect="snowflake")
+    text = kind.sql(dialect="duckdb")
+    return "BIGINT" if text in ("DECIMAL(38, 0)", "INT") else text
+
+
+def _add_foreign(session: Session, table: Table, said: dict[str, Any]) -> None:
+    sql = f"CREATE TABLE x (FOREIGN KEY ({said['foreign']}) REFERENCES {path(*full_name(session, said['other']))}"
+    tree = parse(sql + (f" ({said['theirs']})" if "theirs" in said else "") + ")")
+    _keys(session, tree.find(exp.ForeignKey), table, said.get("key", ""))
+
+
+def _column_of(table: Table, name: str) -> Column:
+    found = next((c for c in table.columns if c.name == name), None)
+    if found is None:
+        raise not_found("Column", name)
+    return found
+
+
+def _rename(session: Session, engine: Engine, table: Table, name: Name, duck: Any) -> None:
+    if name in session.account.catalog.tables:
+        raise already_exists(path(*name))
+    duck.execute(f"ALTER TABLE {'.'.join(map(ident, table.name))} RENAME TO {ident(name[2])}")
+    session.account.catalog.tables.pop(table.name)
+    table.name = name
+    session.account.catalog.tables[name] = table
+
+
+def comment_on(session: Session, engine: Engine, sql: str) -> Result:
+    said = grammar.parse(
+        "COMMENT [IF EXISTS] ON { COLUMN <column:name> | {TABLE|VIEW} <table:name> | SCHEMA <schema:name> | DATABASE <database:ident> } IS <text:string>",
+        sql,
+    )
+    catalog = session.account.catalog
+    if "column" in said:
+        *name, column = said["column"]
+        table = require_table(session, full_name(session, tuple(name)), privilege="OWNERSHIP", kind="Table")
+        _column_of(table, column).comment = said["text"]
+        table.touch()
+    elif "table" in said:
+        table = require_table(session, full_name(session, said["table"]), privilege="OWNERSHIP", kind="Table")
+        table.comment = said["text"]
+        table.touch()
+    elif "schema" in said:
+        catalog.schemas[require_schema(session, said["schema"])].said["comment"] = said["text"]
+    elif said["database"] in session.access.databases():
+        catalog.databases[said["database"]].said["comment"] = said["text"]
+    else:
+        raise cannot_operate()
+    return status("Statement executed successfully.")
+
+
+def create_place(session: Session, engine: Engine, sql: str) -> Result:
+    """CREATE DATABASE and SCHEMA, which become the session's own."""
+    said = grammar.parse(
+        "CREATE [OR REPLACE !replace] [TRANSIENT] {DATABASE|SCHEMA !schema} [IF NOT EXISTS !exists] <name:name> [WITH MANAGED ACCESS] "
+        "[DATA_RETENTION_TIME_IN_DAYS = <days:int>] [COMMENT = <comment:string>]",
+        sql,
+    )
+    catalog, name = session.account.catalog, said["name"]
+    is_schema = "schema" in said
+    if is_schema:
+        name = name if len(name) == 2 else (session.database or "", *name)
+        if not session.access.sees_database(name[0]):
+            raise cannot_operate()
+        if not session.access.may("CREATE SCHEMA", "DATABASE", name[:1], catalog.databases[name[0]].owner):
+            raise no_privilege("database", name[0])
+    elif not session.access.is_admin and not session.access.may("CREATE DATABASE", "ACCOUNT", ()):
+        raise no_privilege("account", session.account.name)
+    known = name in catalog.schemas if is_schema else name[0] in catalog.databases
+    what = "Schema" if is_schema else "Database"
+    if known and "exists" in said:
+        return status(f"{name[-1]} already exists, statement succeeded.")
+    if known and "replace" not in said:
+        raise already_exists(path(*name))
+    if known:
+        drop_place_in_engine(session, engine, name)
+    if is_schema:
+        catalog.add_schema(name, session.role)
+        catalog.schemas[name].said["comment"] = said.get("comment", "")
+        session.account.grants.future("SCHEMA", name, session.role)
+    else:
+        catalog.add_database(name[0], session.role)
+        catalog.databases[name[0]].said["comment"] = said.get("comment", "")
+    engine.account.make_room(name[0], name[1] if is_schema else "PUBLIC")
+    session.database, session.schema = name[0], name[1] if is_schema else "PUBLIC"
+    return status(f"{what} {name[-1]} successfully created.")
+
+
+def drop(session: Session, engine: Engine, sql: str) -> Result:
+    """DROP TABLE, VIEW, SCHEMA, DATABASE."""
+    said = grammar.parse("DROP <kind:word> [IF EXISTS !exists] <name:name> [{CASCADE|RESTRICT}]", sql)
+    kind, catalog = said["kind"], session.account.catalog
+    try:
+        if kind in ("TABLE", "VIEW"):
+            name = full_name(session, said["name"], f"DROP {kind}")
+            table = require_table(session, name, privilege="OWNERSHIP", kind=kind.title())
+            drop_in_engine(session, engine, table)
+            catalog.tables.pop(name)
+        elif kind == "SCHEMA":
+            name = require_schema(session, said["name"])
+            require_owner(session, kind, name, catalog.schemas[name].owner)
+            drop_place_in_engine(session, engine, name)
+        else:
+            name = said["name"]
+            if not session.access.sees_database(name[0]):
+                raise not_found("Database", path(*name))
+            require_owner(session, kind, name, catalog.databases[name[0]].owner)
+            drop_place_in_engine(session, engine, name)
+    except Exception:
+        if "exists" in said and not _there(catalog, said, session):
+            return status("Drop statement executed successfully (object already dropped).")
+        raise
+    session.account.grants.drop(name)
+    return status(f"{name[-1]} successfully dropped.")
+
+
+def _there(catalog: Any, said: dict[str, Any], session: Session) -> bool:
+    name = said["name"]
+    if said["kind"] == "DATABASE":
+        return name[0] in catalog.databases
+    if said["kind"] == "SCHEMA":
+        return (name if len(name) == 2 else (session.database, *name)) in catalog.schemas
+    return (session.database, session.schema, *name)[-3:] in catalog.tables
+
+
+def drop_place_in_engine(session: Session, engine: Engine, name: Name) -> None:
+    """Drop a schema's or database's tables, and forget the place."""
+    catalog = session.account.catalog
+    tables = [t for key, t in list(catalog.tables.items()) if key[: len(name)] == name]
+    for table in sorted(tables, key=lambda t: t.kind != "VIEW"):
+        drop_in_engine(session, engine, table)
+    if len(name) == 1:
+        catalog.drop_database(name[0])
+    else:
+        catalog.drop_schema(name)
+    for database in engine.roles.values():
+        for key in [k for k in database.versions if k[: len(name)] == name and len(k) == 3]:
+            database.versions.pop(key)
+    if (session.database, session.schema)[: len(name)] == name:
+        session.database, session.schema = (None, None) if len(name) == 1 else (session.database, None)
