@@ -11,7 +11,7 @@ if TYPE_CHECKING:  # the terminal must speak even where parts of the product are
 Line = tuple[str, str]  # what it is about, and what is said
 
 HASH_CHARS = 12
-VOUCHED = {"verified_query": "Verified", "metrics_as_defined": "Metric"}
+VOUCHED = {"verified_query": "Query", "metrics_as_defined": "Metric"}
 KEYS = {"declared": "a declared key", "inferred": "a key inferred from names and values", "none": "no known key"}
 
 

@@ -127,6 +127,8 @@ def _names() -> set[str]:
 def _meant(field: str) -> str:
     if field in RENAMED:
         return f": it is called {RENAMED[field]}"
+    if " " in field:
+        return ": a text with a comma or colon in it needs quotes around it"
     close = difflib.get_close_matches(field, sorted(_names()), n=1)
     return f": did you mean {close[0]}?" if close else ": take it out"
 

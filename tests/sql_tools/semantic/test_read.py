@@ -74,6 +74,7 @@ def test_every_documented_field_is_read_and_written_again() -> None:
     [
         ("    measures: []\n", "line 5, tables.t.measures is no field of a semantic file: it is called facts"),
         ("    dimension:\n", "line 5, tables.t.dimension is no field of a semantic file: did you mean dimensions?"),
+        ("    facts: [{name: f, expr: a, description: one, two words}]\n", "two words is no field of a semantic file: a text with a comma"),
         ("    dimension: []\n", "line 5, tables.t.dimension is no field of a semantic file: did you mean dimensions?"),
         ("    facts:\n      - name: f\n", "line 6, tables.t.facts.f.expr is missing: give its SQL"),
         ("    facts:\n      - {name: f, expr: 5}\n", "line 6, tables.t.facts.f.expr should be text: put it in quotes, not 5"),
