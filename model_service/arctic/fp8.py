@@ -10,9 +10,10 @@ of 128x128) would hold outliers better but need the scale inside the sum, and 48
 one scale a tensor is simpler and gives up channels that are small as a whole.
 
 On a GPU activations are rounded too, one scale a token, found as they come (dynamic): `torch._scaled_mm` then runs on the
-FP8 tensor cores. On a CPU nothing multiplies FP8, so blocks of rows are widened to fp32 inside the cache and
-activations stay exact. Torch's own widening takes 5 ns a value; shifting the seven low bits to where fp16 keeps its
-exponent and mantissa gives value / 256, subnormals too, some twenty times faster.
+FP8 tensor cores. On a CPU nothing multiplies FP8, so codes are widened to fp32 and activations stay exact. Torch's own
+widening takes 5 ns a value; shifting the seven low bits to where fp16 keeps its exponent and mantissa gives value / 256,
+subnormals too, some twenty times faster. Few tokens do so in C, in registers (`fp8_kernel.py`), where that could be built;
+more, or without it, a block of rows at a time that stays inside the cache.
 
 What is given up: about 2.6% of noise on each weight (root mean square), which averages out over a row to about the same
 2.6% on an output before the residual stream dilutes it. Attention, residual MLP and experts are stored so; router, norms,
@@ -23,9 +24,12 @@ import torch
 from torch import Tensor
 from torch.nn.functional import linear as full_linear
 
+from model_service.arctic import fp8_kernel
+
 DTYPE = torch.float8_e4m3fn
 MAX = 448.0
 NAN_CODE = 0x7F  # with either sign; e4m3fn has no other value that is not a number
+FEW_TOKENS = 4  # up to which widening a row anew for each is faster than a block once for all
 BLOCK_VALUES = 2**19  # as fp32 2 MiB: near a core's own cache, long enough to hide the call
 TENSOR_CORE_MULTIPLE = 16  # _scaled_mm wants both sides of a weight to be multiples of it
 
@@ -69,8 +73,14 @@ def linear(x: Tensor, codes: Tensor, scale: Tensor) -> Tensor:
 
 
 def _linear_blocks(x: Tensor, codes: Tensor, scale: Tensor) -> Tensor:
-    """The CPU's way: a block of rows is widened, multiplied and forgotten, so a weight is read once, as one byte."""
+    """The CPU's way: a block of rows is widened, multiplied and forgotten, so a weight is read once, as one byte.
+
+    Few tokens go through C where it could be built: there the widening is the work, and torch's takes four times as long.
+    """
     wide_x = x.float()  # [T, in]
+    few = fp8_kernel.product() if x.shape[0] <= FEW_TOKENS else None
+    if few is not None:
+        return few(wide_x, codes).mul_((scale.float() * 256.0).t()).to(x.dtype)
     step = max(1, BLOCK_VALUES // codes.shape[1])
     y = torch.empty(x.shape[0], codes.shape[0])  # [T, out]
     for start in range(0, codes.shape[0], step):
