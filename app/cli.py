@@ -83,6 +83,7 @@ def ask(
     from sql_tools.copilot import ask as ask_copilot
     from sql_tools.copilot import usable
     from sql_tools.models import Question
+    from sql_tools.semantic import unusable
     from sql_tools.settings import read_settings
 
     terminal = Terminal()
@@ -90,6 +91,8 @@ def ask(
     usable(Question(text=question), settings)  # before a model is downloaded for it
     with _opened(settings, terminal) as opened:
         chat_model = _open_model(settings, terminal, opened)
+        if lost := unusable(opened):
+            terminal.note(lost)
         with terminal.stages() as on_stage:
             answer = ask_copilot(question, opened, chat_model, settings, on_stage=on_stage)
     print_json(answer) if as_json else terminal.show(terminal_views.answer(answer, terminal, details=details))

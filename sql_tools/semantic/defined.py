@@ -16,7 +16,7 @@ from sql_tools.errors import InvalidSQLError
 from sql_tools.identifiers import same
 from sql_tools.join_keys import stored_table
 from sql_tools.models import Check, Context, Definition, Semantics, ValidSQL
-from sql_tools.semantic.matching import is_called, named_metrics
+from sql_tools.semantic.matching import is_called, metric_groups
 
 CHECK = "metrics_as_defined"
 SORTED = (exp.Add, exp.Mul, exp.And, exp.Or)
@@ -28,7 +28,7 @@ def metric_checks(tree: exp.Expr, context: Context) -> tuple[Check, ...]:
     semantics = context.semantics
     if semantics is None:
         return ()
-    return tuple(_judge(metric, tree, context, semantics) for metric in _asked(tree, context, semantics))
+    return tuple(_either(group, tree, context, semantics) for group in _asked(tree, context, semantics))
 
 
 def require_defined(valid: ValidSQL, context: Context) -> None:
@@ -39,17 +39,27 @@ def require_defined(valid: ValidSQL, context: Context) -> None:
         raise InvalidSQLError(f"{'; '.join(odd)}. Use the definition as it is.", rule=CHECK)
 
 
-def _asked(tree: exp.Expr, context: Context, semantics: Semantics) -> Iterator[Definition]:
+def _either(group: tuple[Definition, ...], tree: exp.Expr, context: Context, semantics: Semantics) -> Check:
+    """The verdict where one name may mean several metrics: one of them is enough."""
+    checks = [_judge(metric, tree, context, semantics) for metric in group]
+    odd = "; ".join(check.detail for check in checks)
+    return next((check for check in checks if check.passed), Check(name=CHECK, passed=False, detail=odd))
+
+
+def _asked(tree: exp.Expr, context: Context, semantics: Semantics) -> Iterator[tuple[Definition, ...]]:
     """Metrics of stored tables that are asked for; a query that computes nothing lists, and is not judged."""
     if tree.find(exp.AggFunc) is None:
         return
-    named = named_metrics(context.question, semantics)
     outputs = [name for name in getattr(tree, "named_selects", []) if name and name != "*"]
+    public = [m for m in semantics.definitions if m.kind == "metric" and m.shown]
+    groups = [
+        *metric_groups(context.question, semantics),
+        *(tuple(metric for metric in public if is_called(metric, name)) for name in outputs),
+    ]
     queries = {name for name, _ in semantics.queries}
-    for metric in semantics.definitions:
-        by_name = metric.kind == "metric" and metric.shown and any(is_called(metric, name) for name in outputs)
-        if (metric in named or by_name) and not queries & set(metric.tables):
-            yield metric
+    for group in dict.fromkeys(groups):
+        if group and not any(queries & set(metric.tables) for metric in group):
+            yield group
 
 
 def _judge(metric: Definition, tree: exp.Expr, context: Context, semantics: Semantics) -> Check:

@@ -18,10 +18,15 @@ ARTICLES = frozenset(("the", "a", "an"))
 
 
 def named_metrics(text: str, semantics: Semantics) -> tuple[Definition, ...]:
-    """The metrics that the text names; of names inside one another the longest, several where several share it."""
+    """The metrics that the text names, once each."""
+    return tuple(dict.fromkeys(metric for group in metric_groups(text, semantics) for metric in group))
+
+
+def metric_groups(text: str, semantics: Semantics) -> tuple[tuple[Definition, ...], ...]:
+    """The metrics that each name in the text may mean; of names inside one another the longest counts."""
     words = words_of(text)
     taken: set[int] = set()
-    found: list[Definition] = []
+    found: list[tuple[Definition, ...]] = []
     phrases = sorted(_phrases(semantics), key=lambda pair: -len(pair[0]))
     for length in sorted({len(phrase) for phrase, _ in phrases}, reverse=True):
         for start in range(len(words) - length + 1):
@@ -31,7 +36,7 @@ def named_metrics(text: str, semantics: Semantics) -> tuple[Definition, ...]:
             hits = [metric for phrase, metric in phrases if phrase == tuple(words[start : start + length])]
             if hits:
                 taken |= span
-                found += hits
+                found.append(tuple(dict.fromkeys(hits)))
     return tuple(dict.fromkeys(found))
 
 

@@ -97,6 +97,12 @@ def test_ask_shows_who_verified_the_sql(shop: Path) -> None:
     assert json.loads(run("ask", "how much did we take", "--json").stdout)["rows"] == [[2]]
 
 
+def test_ask_says_what_of_the_file_cannot_be_used(shop: Path) -> None:
+    (shop / "shop.yaml").write_text(FILE.replace("SUM(PRICE)", "SUM(PRIZE)"))
+    said = run("ask", "How many?", "--semantic", "shop.yaml").stderr
+    assert "Left out of shop.yaml: deals.takings speaks of PRIZE, which deals has not: did you mean price?" in said
+
+
 def test_replay_of_an_answer_knows_the_file(shop: Path) -> None:
     kept = run("ask", "how much did we take", "-s", "shop.yaml", "--json").stdout
     (shop / "answer.json").write_text(kept)

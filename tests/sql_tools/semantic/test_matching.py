@@ -1,5 +1,7 @@
 import pytest
+from langchain_core.language_models import FakeListChatModel
 
+from sql_tools import Settings, ask
 from sql_tools.semantic.apply import SemanticWarehouse
 from sql_tools.semantic.matching import named_metrics, verified_for
 
@@ -19,6 +21,23 @@ from .conftest import FILE
 )
 def test_a_metric_is_named_by_its_whole_name(laid: SemanticWarehouse, question: str, names: list[str]) -> None:
     assert sorted(metric.name for metric in named_metrics(question, laid.semantics)) == names
+
+
+def test_of_metrics_that_share_a_name_either_is_enough(lay: object) -> None:
+    assert callable(lay)
+    laid = lay(
+        FILE.replace(
+            "      - {name: deals,",
+            "      - {name: before, synonyms: [takings], expr: SUM(AMOUNT)}\n      - {name: deals,",
+        )
+    )
+    for sql in ("SELECT SUM(amount) FROM lines", "SELECT SUM(amount * (1 - cut)) FROM lines"):
+        answer = ask("What are the takings?", laid, FakeListChatModel(responses=[sql]), Settings())
+        assert [c.passed for c in answer.checks if c.name == "metrics_as_defined"] == [True], sql
+    answer = ask(
+        "What are the takings?", laid, FakeListChatModel(responses=["SELECT AVG(amount) FROM lines"]), Settings()
+    )
+    assert [c.passed for c in answer.checks if c.name == "metrics_as_defined"] == [False]
 
 
 def test_the_longer_name_hides_the_shorter_one_in_it(lay: object) -> None:
