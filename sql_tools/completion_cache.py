@@ -1,6 +1,7 @@
 """Completions kept by prompt, model and parameters, so that checks can be compared without asking the model again."""
 
 import json
+import re
 import sqlite3
 import warnings
 from collections.abc import Sequence
@@ -11,9 +12,12 @@ from langchain_core.caches import BaseCache
 from langchain_core.load import dumps, loads
 from langchain_core.outputs import Generation
 
+ADDRESS = re.compile(r'"openai_api_base": "[^"]*", ')  # the embedded model's port is another each time it starts
+
 
 class CompletionCache(BaseCache):
-    """A langchain-core cache in one SQLite file; `weights` keeps one model's completions apart from another's.
+    """A langchain-core cache in one SQLite file; `weights` keeps one model's completions apart from another's,
+    wherever it is served.
 
     Without `replay` everything is kept and nothing is taken from it."""
 
@@ -31,7 +35,7 @@ class CompletionCache(BaseCache):
             return None
         row = self._connection.execute(
             "SELECT reply FROM completions WHERE weights = ? AND model = ? AND prompt = ?",
-            (self._weights, llm_string, prompt),
+            (self._weights, ADDRESS.sub("", llm_string), prompt),
         ).fetchone()
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="The function `loads` is in beta")
@@ -42,7 +46,8 @@ class CompletionCache(BaseCache):
         reply = json.dumps([dumps(generation) for generation in return_val])
         with self._connection:
             self._connection.execute(
-                "INSERT OR REPLACE INTO completions VALUES (?, ?, ?, ?)", (self._weights, llm_string, prompt, reply)
+                "INSERT OR REPLACE INTO completions VALUES (?, ?, ?, ?)",
+                (self._weights, ADDRESS.sub("", llm_string), prompt, reply),
             )
 
     def clear(self, **kwargs: Any) -> None:

@@ -3,6 +3,8 @@
 from pathlib import Path
 
 from langchain_core.language_models.fake_chat_models import FakeListChatModel
+from langchain_core.messages import AIMessage
+from langchain_core.outputs import ChatGeneration
 
 from sql_tools.completion_cache import CompletionCache
 
@@ -34,3 +36,11 @@ def test_without_replay_everything_is_asked_and_kept(tmp_path: Path) -> None:
     cache = CompletionCache(tmp_path / "c.db", weights="w", replay=False)
     model = FakeListChatModel(responses=["a", "b"], cache=cache)
     assert [model.invoke("x").content, model.invoke("x").content] == ["a", "b"]
+
+
+def test_the_same_weights_behind_another_port_are_not_asked_again(tmp_path: Path) -> None:
+    cache = CompletionCache(tmp_path / "c.db", weights="w")
+    named = '{{"model_name": "m", "openai_api_base": "http://127.0.0.1:{}/v1", "temperature": {}}}'
+    cache.update("x", named.format(1, 0.0), [ChatGeneration(message=AIMessage("kept"))])
+    assert cache.lookup("x", named.format(2, 0.0))
+    assert cache.lookup("x", named.format(2, 0.7)) is None
