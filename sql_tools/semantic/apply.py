@@ -5,6 +5,7 @@ engine gave none; so retrieval, prompt, checks and proof need not know where the
 claims is believed only where the engine enforces none and the data bears it out, or where asking would cost money.
 """
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -88,10 +89,11 @@ class SemanticWarehouse:
         found = resolve(self.model, stored, dialect=self.dialect, source=self.source, exact=self.remote)
         notes = [f"{self.source}: {where(p.place, self.model)} {p.words}." for p in found.problems]
         probe = Probe(self.inner, max_seconds=MAX_SECONDS_FOR_KEYS)
+        terms = _terms(found.semantics)
         tables = []
         for table in stored:
             bounds = list(found.bindings.of(table))
-            told, doubted = _told(table, bounds, found.semantics, self.model, found.bindings, probe)
+            told, doubted = _told(table, bounds, terms.get(".".join(table.path), ()), self.model, found.bindings, probe)
             tables.append(told)
             notes += [f"{self.source}: {words}" for words in doubted]
         self._tables, self._semantics = tuple(tables), found.semantics
@@ -101,19 +103,26 @@ class SemanticWarehouse:
         self._stored = stored
 
 
+def _terms(semantics: Semantics) -> dict[str, dict[str, None]]:
+    """Path of a stored table -> names and synonyms of all that the file defines over it, once each."""
+    found: dict[str, dict[str, None]] = {}
+    for definition in semantics.definitions:
+        for path in definition.tables:
+            found.setdefault(path, {}).update(dict.fromkeys((definition.name, *definition.synonyms)))
+    return found
+
+
 def _told(
     table: Table,
     bounds: list[Bound],
-    semantics: Semantics,
+    terms: Iterable[str],
     model: SemanticModel,
     bindings: Bindings,
     probe: Probe,
 ) -> tuple[Table, list[str]]:
     """The table with all that the file says of it, and what the data does not bear out."""
-    path = ".".join(table.path)
-    terms = [word for d in semantics.definitions if path in d.tables for word in (d.name, *d.synonyms)]
     if not bounds:
-        return (table.model_copy(update={"terms": tuple(terms)}) if terms else table), []
+        return table, []
     names = [name for b in bounds for name in (b.logical.name, *b.logical.synonyms)]
     about = next((b.logical.description for b in bounds if b.logical.description), table.comment)
     key, doubted = _primary_key(table, bounds, probe)
@@ -125,7 +134,7 @@ def _told(
                 "columns": tuple(_column(column, bounds) for column in table.columns),
                 "foreign_keys": _merged(table.foreign_keys, keys),
                 "primary_key": key,
-                "terms": tuple(dict.fromkeys(terms)),
+                "terms": tuple(terms),
             }
         ),
         doubted,
@@ -139,7 +148,7 @@ def comment(names: list[str], about: str, stored: str) -> str:
 
 
 def _column(column: Column, bounds: list[Bound]) -> Column:
-    meant = [one for b in bounds for one in b.logical.row_level if b.stored_column(one.name) == column.name]
+    meant = [one for b in bounds for one in b.told_of(column.name)]
     if not meant:
         return column
     about = next((one.description for one in meant if one.description), column.comment)

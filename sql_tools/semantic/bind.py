@@ -6,6 +6,7 @@ roles schema and database must agree as written; a file on this machine may be c
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import sqlglot
 from sqlglot import exp
@@ -15,7 +16,7 @@ from sql_tools.catalog_index import tables_meant, tables_named
 from sql_tools.ctes import names_cte
 from sql_tools.identifiers import same
 from sql_tools.models import Column, Table
-from sql_tools.semantic.model import BaseTable, LogicalTable, SemanticModel
+from sql_tools.semantic.model import BaseTable, Dimension, Fact, LogicalTable, SemanticModel
 
 WRITTEN_IN = "snowflake"  # the dialect of the file's SQL, whatever engine runs it
 
@@ -30,14 +31,25 @@ class Bound:
 
     def column(self, name: str) -> str | None:
         """The stored column of that name, in any case; quotes around it are taken off."""
-        return next((c.name for c in self.table.columns if same(c.name, _plain(name))), None)
+        return self._columns.get(_plain(name).casefold())
 
     def stored_column(self, name: str) -> str | None:
         """The stored column that a name of the file stands for without change; None if it is an expression or unknown."""
-        for one in self.logical.row_level:
-            if same(one.name, name) and (tree := parsed(one.expr)) is not None:
-                return self.column(tree.name) if isinstance(tree, exp.Column) else None
-        return self.column(name)
+        return self._meant[name.casefold()] if name.casefold() in self._meant else self.column(name)
+
+    def told_of(self, column: str) -> list[Dimension | Fact]:
+        """What the file calls this stored column."""
+        return [one for one in self.logical.row_level if self._meant[one.name.casefold()] == column]
+
+    @cached_property
+    def _columns(self) -> dict[str, str]:
+        return {column.name.casefold(): column.name for column in reversed(self.table.columns)}
+
+    @cached_property
+    def _meant(self) -> dict[str, str | None]:
+        """Folded name of the file -> the stored column it is, or None for an expression."""
+        trees = {one.name.casefold(): parsed(one.expr) for one in self.logical.row_level}
+        return {name: self.column(t.name) if isinstance(t, exp.Column) else None for name, t in trees.items()}
 
 
 class Bindings:

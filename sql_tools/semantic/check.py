@@ -199,7 +199,8 @@ class _Checker:
         for x, y in columns:
             kinds = [next(c.type for c in one.table.columns if c.name == name) for one, name in ((left, x), (right, y))]
             if kind_of(kinds[0]) != kind_of(kinds[1]):
-                yield place, f"{left.table.name}.{x} is {kinds[0]} and {right.table.name}.{y} is {kinds[1]}"
+                told = f"{left.table.name}.{x} is {kinds[0]} and {right.table.name}.{y} is {kinds[1]}"
+                self.warnings.append((place, told))
         yield from self._unique(right, [y for _, y in columns], (*place, "relationship_columns"))
         if len(columns) == 1 and self.probe.overlap(left.table, columns[0][0], right.table, columns[0][1]) is False:
             yield place, f"no value of {left.table.name}.{columns[0][0]} is in {right.table.name}.{columns[0][1]}"

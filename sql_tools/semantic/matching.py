@@ -6,6 +6,7 @@ asked one at most in case, punctuation, articles and politeness.
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 from sql_tools.identifiers import same
 from sql_tools.models import Definition, Semantics, Verified
@@ -42,20 +43,24 @@ def metric_groups(text: str, semantics: Semantics) -> tuple[tuple[Definition, ..
 
 def _phrases(semantics: Semantics) -> Iterator[tuple[tuple[str, ...], Definition]]:
     """Each way to say a metric; one that is also a table's name, or says nothing, names no metric."""
-    tables = {tuple(words_of(name)) for pair in semantics.names for name in (pair[0], pair[1].split(".")[-1])}
+    tables = {_words(name) for pair in semantics.names for name in (pair[0], pair[1].split(".")[-1])}
     for metric in semantics.definitions:
         if metric.kind != "metric" or not metric.shown:
             continue
         for name in (metric.name, *metric.synonyms):
-            phrase = tuple(words_of(name))
+            phrase = _words(name)
             if phrase and phrase not in tables and any(word not in NOTHING_SAID for word in phrase):
                 yield phrase, metric
 
 
 def is_called(definition: Definition, name: str) -> bool:
     """Is that its name, or one of its synonyms, as SQL would write them?"""
-    words = words_of(name)
-    return same(definition.name, name) or any(words_of(synonym) == words for synonym in definition.synonyms)
+    return same(definition.name, name) or any(_words(synonym) == _words(name) for synonym in definition.synonyms)
+
+
+@lru_cache(maxsize=20_000)
+def _words(name: str) -> tuple[str, ...]:
+    return tuple(words_of(name))
 
 
 def verified_for(text: str, semantics: Semantics) -> Verified | None:
