@@ -16,6 +16,8 @@ from safetensors.torch import load_file, save_file  # noqa: E402
 
 from model_service.__main__ import main  # noqa: E402
 from model_service.arctic.quantize import quantize  # noqa: E402
+from model_service.errors import CheckpointError  # noqa: E402
+from model_service.serve import require_whole  # noqa: E402
 from tests.model_service.arctic.conftest import MakeCheckpoint  # noqa: E402
 
 ROOT = Path(__file__).parents[3]
@@ -187,6 +189,14 @@ def test_fp8_codes_and_scales_that_are_no_numbers_are_found(
 def test_a_whole_checkpoint_is_said_to_be(make_checkpoint: MakeCheckpoint, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", "--checkpoint", str(make_checkpoint())]) == 0
     assert capsys.readouterr().out.startswith("73 tensors in 3 files: whole")
+
+
+def test_serve_says_it_before_vllm_starts(make_checkpoint: MakeCheckpoint, tmp_path: Path) -> None:
+    require_whole(Path(sys.executable), make_checkpoint())
+    copy = Path(shutil.copytree(make_checkpoint(), tmp_path / "copy"))
+    DAMAGES["a shard cut by a byte"][0](copy)
+    with pytest.raises(CheckpointError, match=f"{SHARD} is cut short"):
+        require_whole(Path(sys.executable), copy)
 
 
 def test_a_user_sees_one_line_and_no_traceback(make_checkpoint: MakeCheckpoint, tmp_path: Path) -> None:

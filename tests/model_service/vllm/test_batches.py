@@ -14,6 +14,7 @@ LORA_MODULES = ["qkv_proj", "o_proj", "w13", "w2"]
 LONG, OTHER = prompts(200, 90, seed=1)
 UNEQUAL = Round(prompts(1, 150, 7, 33, 2, 64, seed=2))
 SAME_START = Round((LONG, (*LONG[:128], *OTHER), OTHER), tokens=8)
+TO_THE_END = Round(prompts(4080, seed=3))  # and 16 new tokens: every position there is
 MIXED = prompts(7, 12, 40, 9, seed=4)
 
 
@@ -29,7 +30,7 @@ def adapter(tmp_path_factory: pytest.TempPathFactory, checkpoint: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def written(checkpoint: Path, adapter: Path, run_engines: RunEngines) -> list[list[list[Text]]]:
-    """Of an engine that cuts long prompts into pieces of 32 and keeps prefixes, and of one with an adapter."""
+    """Of an engine that cuts long prompts into pieces of 32 and keeps prefixes, one with an adapter, one with all of the context."""
     pieces = {"max_num_batched_tokens": 32, "enable_chunked_prefill": True}
     cached = {"enable_prefix_caching": True, "block_size": 32}
     lora = {"enable_lora": True, "max_lora_rank": 8, "lora_target_modules": LORA_MODULES}
@@ -38,6 +39,7 @@ def written(checkpoint: Path, adapter: Path, run_engines: RunEngines) -> list[li
         [
             Engine(checkpoint, (UNEQUAL, SAME_START, SAME_START), pieces | cached | {"max_model_len": 320}),
             Engine(checkpoint, (mixed,), lora),
+            Engine(checkpoint, (TO_THE_END,), {"max_model_len": 4096, "max_num_seqs": 1}),
         ]
     )
 
@@ -51,6 +53,11 @@ def test_a_prefix_found_in_the_cache_changes_nothing(checkpoint: Path, written: 
     assert [text.cached for text in second] == [192, 192, 64]  # whole blocks of 32, and never the last token
     assert_same(checkpoint, first)
     assert_same(checkpoint, second)
+
+
+def test_the_last_of_4096_positions(checkpoint: Path, written: list[list[list[Text]]]) -> None:
+    """Angles of 4,096 radians are off by 2e-4 in single precision, and vLLM finds them in its own way."""
+    assert_same(checkpoint, written[2][0], tolerance=1e-3)
 
 
 def test_an_adapter_on_attention_and_residual_mlp_acts_as_if_merged(

@@ -109,6 +109,19 @@ def test_a_chat_starts_with_one_first_token(url: str) -> None:
     assert ids.count(START) == 2  # the user's turn, and the assistant's
 
 
+@pytest.mark.parametrize(
+    ("ids", "words"), [([5] * 300, "256"), ([5, VOCAB], "out of vocabulary"), ([5, 10**6], "out of vocabulary")]
+)
+def test_a_prompt_the_model_cannot_take_is_refused_in_words_and_the_next_is_answered(
+    url: str, ids: list[int], words: str
+) -> None:
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        post(f"{url}/completions", {"prompt": ids, "max_tokens": 1})
+    assert caught.value.code == 400
+    assert words in json.load(caught.value)["error"]["message"]
+    assert post(f"{url}/completions", {"prompt": [START, 40], "max_tokens": 1})["choices"]
+
+
 @pytest.mark.parametrize("temperature", [0, 1])
 def test_a_grammar_binds_it(url: str, temperature: float) -> None:
     asked = {
