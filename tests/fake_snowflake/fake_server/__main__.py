@@ -15,16 +15,18 @@ def main() -> None:
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     sock.bind(("127.0.0.1", 0))
     sock.listen(64)  # whoever reads the port may connect at once
-    from fake_server import stages
+    from fake_server import handler, stages
     from fake_server.front import APP
 
     server = uvicorn.Server(uvicorn.Config(APP, log_level="warning", timeout_graceful_shutdown=1))
     threading.Thread(target=stop_with_parent, args=(server,), daemon=True).start()
+    handler.SERVER |= {"host": "127.0.0.1", "port": sock.getsockname()[1]}
     print(json.dumps({"port": sock.getsockname()[1]}), flush=True)
     try:
         server.run(sockets=[sock])
     finally:
         stages.empty()
+        handler.forget()
 
 
 def stop_with_parent(server: uvicorn.Server) -> None:

@@ -84,6 +84,9 @@ class Account:
     completions: list[dict[str, Any]] = field(default_factory=list)
     prompts: list[dict[str, Any]] = field(default_factory=list)
     expired: set[str] = field(default_factory=set)
+    jobs: dict[str, "Session"] = field(
+        default_factory=dict
+    )  # sessions of running procedures, by the token they sign on with
 
     def __post_init__(self) -> None:
         for role in ("ACCOUNTADMIN", "SYSADMIN", "SECURITYADMIN", "USERADMIN", "PUBLIC"):

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from fake_server import cortex
+from fake_server import built_in, cortex
 from fake_server.account import Session
 from fake_server.engine import Watch
 from fake_server.errors import SnowflakeError
@@ -34,22 +34,16 @@ CONTEXT: dict[str, Callable[[Session], Any]] = {
 }
 
 
-def fill(tree: exp.Expression, session: Session, watch: Watch) -> exp.Expression:
-    """The tree with these functions' values in their places."""
-
-    def one(node: exp.Expression) -> exp.Expression:
-        if not isinstance(node, exp.Func):
-            return node
+def fill(tree: exp.Expression, session: Session, watch: Watch) -> None:
+    """Put these functions' values in their places; the innermost first."""
+    for node in reversed(list(tree.find_all(exp.Func))):
         name = function_name(node)
         if name.replace("_", "") in CONTEXT:
-            return literal(CONTEXT[name.replace("_", "")](session))
-        if name.startswith("SYSTEM$"):
-            return literal(system(name, [argument(a) for a in node.expressions], session, watch))
-        if name in cortex.FUNCTIONS:
-            return literal(cortex.answer(name, node, session))
-        return node
-
-    return tree.transform(one)
+            node.replace(literal(CONTEXT[name.replace("_", "")](session)))
+        elif name.startswith("SYSTEM$"):
+            node.replace(literal(system(name, [argument(a) for a in node.expressions], session, watch)))
+        elif name in cortex.FUNCTIONS:
+            node.replace(literal(cortex.answer(name, node, session)))
 
 
 def function_name(node: exp.Func) -> str:
@@ -77,6 +71,8 @@ def system(name: str, arguments: list[Any], session: Session, watch: Watch) -> s
         return "DISABLED"
     if name in ("SYSTEM$BOOTSTRAP_DATA_REQUEST", "SYSTEM$CLIENT_VERSION_INFO"):
         return "{}"
+    if name == "SYSTEM$READ_YAML_FROM_SEMANTIC_VIEW":
+        return built_in.read_semantic_view(session, str(arguments[0]))
     answers = session.account.faults.get("system_functions", {})
     if name in answers:
         return str(answers[name])

@@ -13,6 +13,7 @@ FUNCTIONS = {"AI_COMPLETE", "COMPLETE"}
 
 def answer(name: str, node: exp.Func, session: Session) -> str:
     """The scripted answer to the prompt in this call."""
+    require_lent(session)
     said = arguments(node)
     model, prompt = str(said.get("model", "")), said.get("prompt", "")
     text = scripted(session.account, model, prompt, said, role=session.role)
@@ -21,6 +22,15 @@ def answer(name: str, node: exp.Func, session: Session) -> str:
             {"choices": [{"messages": text}], "model": model, "created": 0, "usage": usage(str(prompt), text)}
         )
     return text
+
+
+def require_lent(session: Session) -> None:
+    """A restricted caller needs caller grants on the database SNOWFLAKE, where the AI functions live."""
+    if session.limit and not any(
+        g.role == session.limit and g.caller and g.kind == "FUNCTION" and (g.within or g.name)[:1] == ("SNOWFLAKE",)
+        for g in session.account.grants.given
+    ):
+        raise SnowflakeError(2140, "42601", "SQL compilation error:\nUnknown function AI_COMPLETE.")
 
 
 def scripted(account: Any, model: str, prompt: Any, said: dict[str, Any], role: str) -> str:

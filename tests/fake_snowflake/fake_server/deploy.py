@@ -114,13 +114,18 @@ def alter(session: Session, kind: str, sql: str) -> Result:
     if form is None or not form.alter:
         raise unsupported(f"ALTER {kind}")
     said = grammar.parse(form.alter[0], sql)
-    thing = require_thing(session, kind, said["name"])
+    try:
+        thing = require_thing(session, kind, said["name"])
+    except SnowflakeError as error:
+        if said.pop("exists", False) and error.code == 2003:
+            return status("Statement executed successfully.")
+        raise
     wanted = "OPERATE" if said.keys() & {"suspend", "resume"} else "OWNERSHIP"
     if not session.access.may(wanted, kind, thing.name, thing.owner):
         raise no_privilege(kind, thing.name[-1])
     if kind == "WAREHOUSE" and "suspend" in said and thing.said.get("state") == "SUSPENDED":
         raise SnowflakeError(90064, "22000", f"Invalid state. Warehouse '{thing.name[0]}' cannot be suspended.")
-    thing.said |= {key: value for key, value in said.items() if key not in ("name", "suspend", "resume")}
+    thing.said |= {key: value for key, value in said.items() if key not in ("name", "suspend", "resume", "exists")}
     if "suspend" in said or "resume" in said:
         thing.said["state"] = "SUSPENDED" if "suspend" in said else "STARTED"
     thing.said["altered"] = time.time()

@@ -4,9 +4,9 @@ from typing import Any
 
 import yaml
 from fake_server.account import Session
-from fake_server.errors import SnowflakeError, not_found
-from fake_server.lexer import path
-from fake_server.resolve import full_name
+from fake_server.errors import SnowflakeError, invalid_identifier, not_found
+from fake_server.lexer import path, tokens
+from fake_server.resolve import full_name, require_table
 
 FAMILIES = (
     "GPU_NV_S GPU_NV_M GPU_NV_L GPU_NV_XL GPU_NV_2XL GPU_L40S_G1_8 GPU_L40S_G1_16 GPU_L40S_G1_48 GPU_L40S_G1_192 "
@@ -16,6 +16,18 @@ FAMILIES = (
 ).split()
 CONTAINER = {
     "name", "image", "command", "args", "env", "readinessProbe", "livenessProbe", "volumeMounts", "resources", "secrets",
+}  # fmt: skip
+SEMANTIC = {
+    "name", "description", "tables", "relationships", "metrics", "verified_queries", "custom_instructions",
+    "module_custom_instructions", "variables", "comments",
+}  # fmt: skip
+SEMANTIC_TABLE = {
+    "name", "description", "base_table", "primary_key", "unique_keys", "synonyms", "dimensions", "time_dimensions", "facts",
+    "metrics", "filters",
+}  # fmt: skip
+SEMANTIC_FIELD = {
+    "name", "synonyms", "description", "expr", "data_type", "sample_values", "is_enum", "cortex_search_service", "labels",
+    "unique", "access_modifier", "non_additive_dimensions", "using_relationships", "default_aggregation",
 }  # fmt: skip
 SPEC = {"containers", "endpoints", "volumes", "logExporters", "platformMonitor"}
 TOOLS = {"CORTEX_AGENT_RUN", "CORTEX_SEARCH_SERVICE_QUERY", "CORTEX_ANALYST_MESSAGE", "SYSTEM_EXECUTE_SQL", "GENERIC"}
@@ -84,6 +96,31 @@ def mcp_spec(text: str) -> None:
             raise _invalid(f"unknown tool type {tool.get('type')}")
         if tool["type"] == "GENERIC" and not {"type", "warehouse", "input_schema"} <= (tool.get("config") or {}).keys():
             raise _invalid("a GENERIC tool needs config.type, config.warehouse and config.input_schema")
+
+
+def semantic_spec(session: Session, text: str) -> dict[str, Any]:
+    """A semantic view's YAML: documented fields, tables that the role reads, columns that they have."""
+    spec = _yaml(text)
+    _only(spec, SEMANTIC, "the semantic view")
+    if not spec.get("name") or not spec.get("tables"):
+        raise _invalid("a semantic view needs name and tables")
+    for table in spec["tables"]:
+        _only(table, SEMANTIC_TABLE, f"table {table.get('name')}")
+        base = table.get("base_table") or {}
+        name = tuple(_named(base.get(key)) for key in ("database", "schema", "table"))
+        known = {column.name for column in require_table(session, name).columns} if "definition" not in base else set()
+        for group in ("dimensions", "time_dimensions", "facts", "metrics"):
+            for field in table.get(group) or []:
+                _only(field, SEMANTIC_FIELD, f"{group} of {table['name']}")
+                expression = str(field.get("expr", ""))
+                if group != "metrics" and known and expression.isidentifier() and expression.upper() not in known:
+                    raise invalid_identifier(expression.upper())
+    return spec
+
+
+def _named(value: Any) -> str:
+    found = tokens(str(value))
+    return found[0].value if len(found) == 1 else str(value)
 
 
 def _yaml(text: str) -> dict[str, Any]:

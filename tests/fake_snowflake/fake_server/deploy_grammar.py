@@ -32,7 +32,7 @@ KINDS = {
         "| STATEMENT_TIMEOUT_IN_SECONDS = <statement_timeout:int> }",
         schema=False,
         alter=(
-            "ALTER WAREHOUSE [IF EXISTS] <name:ident> { SUSPEND !suspend | RESUME [IF SUSPENDED] !resume | RENAME TO <to:ident> "
+            "ALTER WAREHOUSE [IF EXISTS !exists] <name:ident> { SUSPEND !suspend | RESUME [IF SUSPENDED] !resume | RENAME TO <to:ident> "
             "| SET ~{ WAREHOUSE_SIZE = <size:scalar> | AUTO_SUSPEND = <auto_suspend:int> | AUTO_RESUME = <auto_resume:bool> "
             f"| RESOURCE_MONITOR = <resource_monitor:ident> | {COMMENT} | STATEMENT_QUEUED_TIMEOUT_IN_SECONDS = <queued_timeout:int> "
             "| STATEMENT_TIMEOUT_IN_SECONDS = <statement_timeout:int> } }",
@@ -47,7 +47,7 @@ KINDS = {
         + "]" * 5,
         schema=False,
         alter=(
-            "ALTER RESOURCE MONITOR [IF EXISTS] <name:ident> SET ~{ CREDIT_QUOTA = <credit_quota:number> | NOTIFY_USERS = <users:parens> }",
+            "ALTER RESOURCE MONITOR [IF EXISTS !exists] <name:ident> SET ~{ CREDIT_QUOTA = <credit_quota:number> | NOTIFY_USERS = <users:parens> }",
         ),
         admin=True,
     ),
@@ -56,7 +56,7 @@ KINDS = {
         "~{ ENCRYPTION = ( TYPE = <encryption:string> ) | DIRECTORY = <directory:parens> | FILE_FORMAT = <format:parens> "
         f"| {COMMENT} | {TAG} }}",
         alter=(
-            "ALTER STAGE [IF EXISTS] <name:name> { REFRESH | SET ~{ DIRECTORY = <directory:parens> | COMMENT = <comment:string> } }",
+            "ALTER STAGE [IF EXISTS !exists] <name:name> { REFRESH | SET ~{ DIRECTORY = <directory:parens> | COMMENT = <comment:string> } }",
         ),
     ),
     "IMAGE REPOSITORY": Kind(
@@ -69,7 +69,7 @@ KINDS = {
         "[PLACEMENT_GROUP = <placement_group:string>]",
         schema=False,
         alter=(
-            "ALTER COMPUTE POOL [IF EXISTS] <name:ident> { SUSPEND !suspend | RESUME !resume | STOP ALL "
+            "ALTER COMPUTE POOL [IF EXISTS !exists] <name:ident> { SUSPEND !suspend | RESUME !resume | STOP ALL "
             "| SET ~{ MIN_NODES = <min_nodes:int> | MAX_NODES = <max_nodes:int> | AUTO_RESUME = <auto_resume:bool> "
             f"| AUTO_SUSPEND_SECS = <auto_suspend_secs:int> | {COMMENT} }} }}",
         ),
@@ -84,7 +84,7 @@ KINDS = {
         "[MAX_INSTANCES = <max_instances:int>] [LOG_LEVEL = <log_level:string>] [QUERY_WAREHOUSE = <query_warehouse:ident>] "
         f"[{TAG}] [{COMMENT}]",
         alter=(
-            "ALTER SERVICE [IF EXISTS] <name:name> { SUSPEND !suspend | RESUME !resume | FROM SPECIFICATION <spec:text> "
+            "ALTER SERVICE [IF EXISTS !exists] <name:name> { SUSPEND !suspend | RESUME !resume | FROM SPECIFICATION <spec:text> "
             "| FROM <stage:stage> SPECIFICATION_FILE = <file:string> "
             "| FROM SPECIFICATION_TEMPLATE <spec:text> USING <using:parens> "
             "| FROM <stage:stage> SPECIFICATION_TEMPLATE_FILE = <file:string> USING <using:parens> "
@@ -98,7 +98,7 @@ KINDS = {
         "| COMPUTE_POOL = <compute_pool:ident> | ARTIFACT_REPOSITORIES = <repositories:parens> "
         f"| EXTERNAL_ACCESS_INTEGRATIONS = <integrations:parens> | TITLE = <title:string> | {COMMENT} }}",
         alter=(
-            "ALTER STREAMLIT [IF EXISTS] <name:name> { ADD LIVE VERSION FROM LAST | SET ~{ QUERY_WAREHOUSE = <query_warehouse:ident> "
+            "ALTER STREAMLIT [IF EXISTS !exists] <name:name> { ADD LIVE VERSION FROM LAST | SET ~{ QUERY_WAREHOUSE = <query_warehouse:ident> "
             f"| MAIN_FILE = <main_file:string> | TITLE = <title:string> | {COMMENT} | RUNTIME_NAME = <runtime_name:string> "
             "| COMPUTE_POOL = <compute_pool:ident> | ARTIFACT_REPOSITORIES = <repositories:parens> } }",
         ),
@@ -106,16 +106,17 @@ KINDS = {
     "FUNCTION": Kind(
         f"CREATE {REPLACE} FUNCTION <name:name> <signature:parens> RETURNS <returns:type> [[NOT] NULL] "
         "[{ CALLED ON NULL INPUT | RETURNS NULL ON NULL INPUT | STRICT }] [{ VOLATILE | IMMUTABLE }] SERVICE = <service:name> "
-        "ENDPOINT = <endpoint:scalar> [COMMENT = <comment:string>] [CONTEXT_HEADERS = <context_headers:parens>] "
+        "ENDPOINT = <endpoint:scalar> [COMMENT = <comment:string>] "
         "[MAX_BATCH_ROWS = <max_batch_rows:int>] [MAX_BATCH_RETRIES = <max_batch_retries:int>] "
-        "[ON_BATCH_FAILURE = { ABORT | RETURN_NULL }] [BATCH_TIMEOUT_SECS = <batch_timeout:int>] AS <path:text>"
+        "[ON_BATCH_FAILURE = { ABORT | RETURN_NULL }] [BATCH_TIMEOUT_SECS = <batch_timeout:int>] "
+        "[CONTEXT_HEADERS = <context_headers:parens>] AS <path:text>"
     ),
     "TASK": Kind(
         f"CREATE {REPLACE} TASK {EXISTS} <name:name> ~{{ WAREHOUSE = <warehouse:ident> "
         "| USER_TASK_MANAGED_INITIAL_WAREHOUSE_SIZE = <size:scalar> | SCHEDULE = <schedule:string> "
         "| SUSPEND_TASK_AFTER_NUM_FAILURES = <failures:int> | ALLOW_OVERLAPPING_EXECUTION = <overlap:bool> "
         "| USER_TASK_TIMEOUT_MS = <timeout:int> } [COMMENT = <comment:string>] [AFTER <after:name>] [WHEN <when:until_as>] AS <body:rest>",
-        alter=("ALTER TASK [IF EXISTS] <name:name> { SUSPEND !suspend | RESUME !resume }",),
+        alter=("ALTER TASK [IF EXISTS !exists] <name:name> { SUSPEND !suspend | RESUME !resume }",),
     ),
     "MCP SERVER": Kind(f"CREATE {REPLACE} MCP SERVER {EXISTS} <name:name> FROM SPECIFICATION <spec:text>"),
     "SNOWFLAKE.CORE.BUDGET": Kind(

@@ -5,10 +5,9 @@ they change. What it was not granted isn't there, so no slip in a check can show
 """
 
 import threading
-import time
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -88,7 +87,7 @@ class Engine:
             own.make_room(*table.name[:2])
             source = self.connection(session, own=False)._duck_conn
             target = own.keeper._duck_conn
-            where = ".".join(map(ident, table.name))
+            where = place(table.name)
             rows = source.execute(f"SELECT * FROM {where}")
             types = ", ".join(f"{ident(d[0])} {_copied_type(str(d[1]))}" for d in rows.description)
             copy = rows.to_arrow_table()
@@ -106,7 +105,7 @@ class Engine:
         with self.account.lock:
             self.account.make_room(*table.name[:2])
             columns = ", ".join(f"{ident(c.name)} {duck_type(c)}" for c in table.columns)
-            self.account.keeper._duck_conn.execute(f"CREATE TABLE {'.'.join(map(ident, table.name))} ({columns})")
+            self.account.keeper._duck_conn.execute(f"CREATE TABLE {place(table.name)} ({columns})")
             table.made = True
 
     def count(self, table: Table) -> int | None:
@@ -117,7 +116,7 @@ class Engine:
             table.rows = 0
             if table.made:
                 cursor = self.account.keeper._duck_conn.cursor()
-                found = cursor.execute(f"SELECT count(*) FROM {'.'.join(map(ident, table.name))}").fetchone()
+                found = cursor.execute(f"SELECT count(*) FROM {place(table.name)}").fetchone()
                 table.rows = int(found[0]) if found else 0
         return table.rows
 
@@ -179,7 +178,7 @@ def read_columns(duck: duckdb.DuckDBPyConnection, name: tuple[str, ...]) -> list
     rows = duck.execute(
         "SELECT column_name, data_type, numeric_precision, numeric_scale, is_nullable, column_default FROM duckdb_columns() "
         "WHERE database_name = ? AND schema_name = ? AND table_name = ? ORDER BY column_index",
-        list(name),
+        list(stored(name)),
     ).fetchall()
     return [snowflake_column(*row) for row in rows]
 
@@ -208,6 +207,17 @@ def ident(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
+def stored(name: tuple[str, ...]) -> tuple[str, ...]:
+    """The table's name in the engine, which takes `orders` and `ORDERS` for one: so all but upper-case names get a mark."""
+    plain = name[-1] == name[-1].upper()
+    return name if plain else (*name[:-1], f"{name[-1]}~{zlib.crc32(name[-1].encode()):08x}")
+
+
+def place(name: tuple[str, ...]) -> str:
+    """The same, as SQL of the engine's."""
+    return ".".join(map(ident, stored(name)))
+
+
 def as_numbers(table: pa.Table, kinds: list[str]) -> pa.Table:
     """The engine gives its widest whole numbers as floats; here they are whole numbers again."""
     for index, kind in enumerate(kinds):
@@ -219,12 +229,5 @@ def as_numbers(table: pa.Table, kinds: list[str]) -> pa.Table:
     return table
 
 
-def now() -> float:
-    return time.time()
-
-
 def _copied_type(duck: str) -> str:
     return "BIGINT" if duck in ("HUGEINT", "UHUGEINT") else duck
-
-
-Value = Any

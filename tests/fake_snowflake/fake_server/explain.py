@@ -27,7 +27,7 @@ def explain(session: Session, engine: Engine, sql: str, values: Any, watch: Watc
     if not isinstance(tree, exp.Query):
         raise SnowflakeError(1003, "42000", "SQL compilation error:\nEXPLAIN here takes queries only.")
     bind(tree, values)
-    ready = prepare(session, engine, tree, watch)
+    ready = prepare(session, engine, tree, sql, watch)
     if ready.registered:
         raise SnowflakeError(2, "0A000", "Unsupported feature 'EXPLAIN for INFORMATION_SCHEMA objects'.")
     run(session, engine, ready, None, watch, describe=True)

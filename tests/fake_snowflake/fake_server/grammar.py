@@ -1,7 +1,7 @@
 """A strict grammar written as Snowflake's documentation writes syntax.
 
 `[x]` may be left out; `{a | b}` is one of them; `~{a | b}` any of them, each at most once, in any order; `<what:kind>` is a
-value kept under `what`; `!what` keeps that it was here; `x,...` is one or more between commas. Every other word and sign stands for itself. What a statement
+value kept under `what`; `!what` keeps that it was here; `{x},...` is one or more between commas. Every other word and sign stands for itself. What a statement
 adds to this, or leaves out, or writes in another order, is a syntax error at the first token that does not fit.
 """
 
@@ -225,7 +225,7 @@ def _piece(pieces: list[re.Match[str]], index: int) -> tuple[Node, int]:
             node, index = _sequence(pieces, index + 1, "}")
             choices.append(node)
         return Node("one" if text == "{" else "any", parts=tuple(choices)), index + 1
-    if text.startswith("!"):
+    if text.startswith("!") and len(text) > 1:
         return Node("flag", text=text[1:]), index + 1
     if pieces[index][1]:
         return Node("value", text=pieces[index][1], type=pieces[index][2]), index + 1

@@ -34,9 +34,9 @@ PRIVILEGES = {
 }  # fmt: skip
 TARGET = (
     "{ ACCOUNT !on_ACCOUNT | ALL "
-    + f"{{ {ALL} }} IN {{ DATABASE | SCHEMA }} <within:name> | FUTURE !future {{ {ALL} }}"
+    + f"{{ {ALL} }} IN {{ DATABASE !in_database | SCHEMA }} <within:name> | FUTURE !future {{ {ALL} }}"
 )
-TARGET += " IN { DATABASE | SCHEMA } <within:name> | { " + ON + " } <name:name> [<args:parens>] }"
+TARGET += " IN { DATABASE !in_database | SCHEMA } <within:name> | { " + ON + " } <name:name> [<args:parens>] }"
 
 
 def grant(session: Session, engine: Engine, sql: str) -> Result:
@@ -104,11 +104,7 @@ def _privileges(sql: str, index: int) -> tuple[list[str], int]:
 def _grant(session: Session, said: dict[str, Any], kind: str, privilege: str, caller: bool) -> Grant:
     within = said.get("within", ())
     if within:
-        scope = (
-            within
-            if len(within) == 2 or within[0] in session.account.catalog.databases
-            else (session.database or "", *within)
-        )
+        scope = within if "in_database" in said or len(within) == 2 else (session.database or "", *within)
         return Grant(privilege, kind, (), said["role"], caller, scope, "future" in said)
     if kind == "ACCOUNT":
         return Grant(privilege, kind, (), said["role"], caller)

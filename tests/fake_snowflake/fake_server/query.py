@@ -7,10 +7,10 @@ from typing import Any
 import duckdb
 import snowflake.connector.errors
 import sqlglot
-from fake_server import context, relations
+from fake_server import context, functions, relations
 from fake_server.account import Session
 from fake_server.catalog import Table
-from fake_server.engine import Engine, Watch, as_numbers
+from fake_server.engine import Engine, Watch, as_numbers, stored
 from fake_server.errors import SnowflakeError, no_warehouse, not_found
 from fake_server.resolve import bind, check_case, quote_all, real_tables, require_table, spelled, table_name
 from fake_server.results import SELECT, Result
@@ -50,12 +50,13 @@ def parse(sql: str) -> exp.Expression:
     return trees[0]
 
 
-def prepare(session: Session, engine: Engine, tree: exp.Expression, watch: Watch) -> Prepared:
+def prepare(session: Session, engine: Engine, tree: exp.Expression, sql: str, watch: Watch) -> Prepared:
     """Resolve every name; SnowflakeError for what the role doesn't see or the server doesn't know."""
     _name_columns(tree)
-    tree = context.fill(tree, session, watch)
+    context.fill(tree, session, watch)
     ready = Prepared(tree, [])
     relations.replace(ready, session, engine)
+    functions.require_known(tree, session, sql)
     for node in real_tables(tree):
         if node.name.startswith("_FAKE_"):
             continue
@@ -73,7 +74,7 @@ def select(session: Session, engine: Engine, sql: str, values: Any, watch: Watch
     """The rows of a query; or its columns alone."""
     tree = parse(sql)
     bind(tree, values)
-    ready = prepare(session, engine, tree, watch)
+    ready = prepare(session, engine, tree, sql, watch)
     if ready.needs_warehouse and not describe:
         require_warehouse(session)
     return run(session, engine, ready, None, watch, describe=describe)
@@ -134,6 +135,12 @@ def refusal(message: str, code: int, sqlstate: str) -> SnowflakeError:
         )
     if found := UNKNOWN_FUNCTION.search(first):
         return SnowflakeError(2140, "42601", f"SQL compilation error:\nUnknown function {found[1].upper()}.")
+    if (
+        "with name" in first
+        and "does not exist" in first
+        and (found := re.search(r"Table Function with name \"?([\w$]+)", first))
+    ):
+        return SnowflakeError(2140, "42601", f"SQL compilation error:\nUnknown table function {found[1].upper()}.")
     if found := re.search(r"Table with name \"?([\w$]+)\"? does not exist", first):
         return not_found("Object", found[1])
     return SnowflakeError(code, sqlstate, f"SQL compilation error:\n{first}")
@@ -153,7 +160,7 @@ def require_warehouse(session: Session) -> None:
 def _qualify(node: exp.Table, table: Table) -> None:
     if not node.alias and not isinstance(node.parent, exp.Insert | exp.Update | exp.Delete | exp.Merge | exp.Schema):
         node.set("alias", exp.TableAlias(this=exp.to_identifier(spelled(node.this), quoted=True)))
-    for key, part in zip(("catalog", "db", "this"), table.name, strict=True):
+    for key, part in zip(("catalog", "db", "this"), stored(table.name), strict=True):
         node.set(key, exp.to_identifier(part, quoted=True))
 
 

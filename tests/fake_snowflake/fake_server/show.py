@@ -272,10 +272,7 @@ def _things(kind: str) -> Callable[..., tuple[Sequence[str], list[Any]]]:
         if "in" in said or "database" in said:
             places = schemas_in(session, said)
             things = [t for t in things if len(t.name) < 3 or t.name[:2] in places]
-        extra = sorted(
-            {key for t in things for key, v in t.said.items() if isinstance(v, str | int | bool) and key != "password"}
-            - {"name", "comment"}
-        )
+        extra = sorted({key for t in things for key, value in t.said.items() if _shown(key, value)})
         names = ("created_on", "name", "database_name", "schema_name", "owner", "comment", *extra)
         return names, [
             (stamp(t.created), t.name[-1], t.name[0] if len(t.name) == 3 else "", t.name[1] if len(t.name) == 3 else "", t.owner,
@@ -284,6 +281,12 @@ def _things(kind: str) -> Callable[..., tuple[Sequence[str], list[Any]]]:
         ]  # fmt: skip
 
     return rows
+
+
+def _shown(key: str, value: Any) -> bool:
+    """What a statement said that SHOW repeats."""
+    hidden = ("name", "comment", "password", "replace", "exists", "yaml", "spec", "body", "altered")
+    return key.islower() and key not in hidden and isinstance(value, str | int | bool)
 
 
 def _parameters(session: Session, engine: Engine, said: dict[str, Any]) -> tuple[Sequence[str], list[Any]]:

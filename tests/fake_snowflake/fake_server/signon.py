@@ -24,6 +24,8 @@ def login(request: Request, body: dict[str, Any]) -> dict[str, Any]:
     """A new session. Errors are the connector's: 390100 wrong password, 390189 a role not held, 394304 a bad token."""
     told, asked = body["data"], request.query_params
     account = account_of(str(told.get("ACCOUNT_NAME", "")))
+    if job := account.jobs.pop(str(told.get("TOKEN", "")), None):
+        return opened(job)
     user = authenticated(account, told)
     role = named(asked.get("roleName")) or str(user.said.get("default_role", "PUBLIC")).upper()
     if role not in account.grants.roles_of_user(user.name[0]):

@@ -6,7 +6,7 @@ from typing import Any
 from fake_server import context, grammar
 from fake_server.account import Session
 from fake_server.catalog import Column, ForeignKey, Name, Table
-from fake_server.engine import Engine, Watch, ident, read_columns
+from fake_server.engine import Engine, Watch, ident, place, read_columns, stored
 from fake_server.errors import already_exists, cannot_operate, no_privilege, not_found
 from fake_server.lexer import path
 from fake_server.query import parse, require_warehouse, translated
@@ -180,9 +180,7 @@ def change_rows(session: Session, engine: Engine, sql: str, values: Any, watch: 
 
 
 def _resolve_sources(session: Session, engine: Engine, tree: exp.Expression, target: exp.Table, watch: Watch) -> None:
-    filled = context.fill(tree, session, watch)
-    if filled is not tree:
-        tree.replace(filled)
+    context.fill(tree, session, watch)
     for node in list(real_tables(tree)):
         if node is target or is_cte(node, spelled(node.this)):
             continue
@@ -193,7 +191,7 @@ def _resolve_sources(session: Session, engine: Engine, tree: exp.Expression, tar
 
 
 def _set_name(node: exp.Table, name: Name) -> None:
-    for key, part in zip(("catalog", "db", "this"), name, strict=True):
+    for key, part in zip(("catalog", "db", "this"), stored(name), strict=True):
         node.set(key, exp.to_identifier(part, quoted=True))
 
 
@@ -220,9 +218,7 @@ def run_in_account(session: Session, engine: Engine, tree: exp.Expression, value
 def drop_in_engine(session: Session, engine: Engine, table: Table) -> None:
     if table.made:
         what = "VIEW" if table.kind == "VIEW" else "TABLE"
-        engine.connection(session, own=False)._duck_conn.execute(
-            f"DROP {what} IF EXISTS {'.'.join(map(ident, table.name))}"
-        )
+        engine.connection(session, own=False)._duck_conn.execute(f"DROP {what} IF EXISTS {place(table.name)}")
 
 
 def require_owner(session: Session, kind: str, name: Name, owner: str) -> None:
@@ -246,7 +242,7 @@ def alter_table(session: Session, engine: Engine, sql: str) -> Result:
     table = require_table(session, full_name(session, said["name"], "ALTER TABLE"), privilege="OWNERSHIP", kind="Table")
     engine.make(table)
     duck = engine.connection(session, own=False)._duck_conn
-    where = ".".join(map(ident, table.name))
+    where = place(table.name)
     if "to" in said:
         _rename(session, engine, table, full_name(session, said["to"]), duck)
     elif "comment" in said or "bare" in said:
@@ -296,7 +292,7 @@ def _column_of(table: Table, name: str) -> Column:
 def _rename(session: Session, engine: Engine, table: Table, name: Name, duck: Any) -> None:
     if name in session.account.catalog.tables:
         raise already_exists(path(*name))
-    duck.execute(f"ALTER TABLE {'.'.join(map(ident, table.name))} RENAME TO {ident(name[2])}")
+    duck.execute(f"ALTER TABLE {place(table.name)} RENAME TO {ident(stored(name)[2])}")
     session.account.catalog.tables.pop(table.name)
     table.name = name
     session.account.catalog.tables[name] = table

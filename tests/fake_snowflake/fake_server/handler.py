@@ -1,0 +1,90 @@
+"""Runs a procedure's handler in a Python of its own that sees its imports, its declared packages and nothing else of ours."""
+
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from fake_server.catalog import Thing
+from fake_server.engine import Watch
+from fake_server.errors import SnowflakeError
+
+RUNNER = Path(__file__).parent / "in_procedure.py"
+PACKAGES = Path(__file__).parent / "link_packages.py"
+PYTHON = os.environ.get("FAKE_CALLER_PYTHON", "python3")  # the tests' own: the declared packages are taken from there
+FOLDERS = Path(tempfile.mkdtemp(prefix="fake_snowflake_packages_"))
+SERVER: dict[str, Any] = {}  # host and port, once known
+
+
+def unknown_packages(packages: list[str]) -> list[str]:
+    """Which of these aren't installed where the tests run (any version of a package will do)."""
+    return list(_link(packages)["unknown"])
+
+
+def _link(packages: list[str]) -> dict[str, Any]:
+    """A folder that holds these packages and what they need; made once for each choice."""
+    folder = FOLDERS / str(abs(hash(tuple(sorted(packages)))))
+    told = folder / "told.json"
+    if not told.exists():
+        folder.mkdir(exist_ok=True)
+        done = subprocess.run(
+            [PYTHON, "-I", str(PACKAGES), str(folder), *packages], capture_output=True, text=True, timeout=120
+        )
+        if done.returncode:
+            raise SnowflakeError(391546, "22023", f"SQL compilation error: {done.stderr[-500:]}")
+        told.write_text(done.stdout)
+    return dict(json.loads(told.read_text())) | {"folder": str(folder)}
+
+
+def run(account: str, token: str, thing: Thing, imports: list[str], values: list[Any], watch: Watch) -> Any:
+    """What the handler returns; SnowflakeError with its traceback if it raises."""
+    with tempfile.TemporaryDirectory(prefix="fake_snowflake_call_") as work:
+        folder = Path(work) / "imports"
+        folder.mkdir()
+        for one in imports:
+            shutil.copy(one, folder)
+        if "body" in thing.said:
+            (folder / "udf_body.py").write_text(thing.said["body"])
+        job = {
+            "account": account, "token": token, **SERVER, "handler": thing.said["handler"], "values": values,
+            "body": "body" in thing.said, "answer": str(Path(work) / "answer.json"),
+        }  # fmt: skip
+        command = [
+            PYTHON,
+            "-I",
+            "-S",
+            "-X",
+            f"snowflake_import_directory={folder}{os.sep}",
+            str(RUNNER),
+            _link(thing.said["packages"])["folder"],
+            str(folder),
+        ]
+        environment = {"PATH": os.environ.get("PATH", ""), "HOME": work, "LANG": "C.UTF-8", "TZ": "UTC"}
+        process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=work, env=environment
+        )
+        watch.stop = process.kill
+        out, _ = process.communicate(json.dumps(job).encode())
+        watch.stop = lambda: None
+        watch.check()
+        return _answer(Path(job["answer"]), thing, out.decode(errors="replace"))
+
+
+def _answer(file: Path, thing: Thing, out: str) -> Any:
+    told = (
+        json.loads(file.read_text())
+        if file.exists()
+        else {"error": out[-2000:] or "the interpreter ended without an answer"}
+    )
+    if "error" in told:
+        where = f"in function {thing.name[2]} with handler {thing.said['handler']}"
+        raise SnowflakeError(100357, "P0000", f"Python Interpreter Error:\n{told['error']} {where}")
+    return told["answer"]
+
+
+def forget() -> None:
+    """Remove what was linked; at the server's end."""
+    shutil.rmtree(FOLDERS, ignore_errors=True)
