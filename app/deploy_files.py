@@ -64,7 +64,13 @@ def settings_for(variables: Mapping[str, str]) -> dict[str, Any]:
         "sample_seconds": SAMPLE_SECONDS,
     }
     audit_text = _truth(variables, "COPILOT_AUDIT_TEXT")
-    return {"settings": settings, "record": f"{home}.RECORD", "audit": f"{home}.AUDIT", "audit_text": audit_text}
+    return {
+        "settings": settings,
+        "query_warehouse": variables["COPILOT_WAREHOUSE"],
+        "record": f"{home}.RECORD",
+        "audit": f"{home}.AUDIT",
+        "audit_text": audit_text,
+    }
 
 
 def write_zip(path: Path, root: Path, files: Iterable[Path]) -> None:

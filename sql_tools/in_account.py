@@ -117,18 +117,23 @@ def feedback(session: "Session", answer_id: str, verdict: str, remark: str | Non
 
 def begin(session: "Session", options: Json | None, deployment: Deployment) -> Call:
     """The call with the deployment's settings under the asker's; SettingsError for an option there is not."""
-    given = dict(options or {})
+    given = _lower(options)
     settings = choose_settings(given, deployment)
     return Call(session, deployment, settings, str(given.get("request") or uuid4().hex), _history(given.get("history")))
 
 
 def choose_settings(options: Json | None, deployment: Deployment) -> Settings:
     """What the administrator chose, with what the asker may choose on top; SettingsError for what there is not."""
-    given = dict(options or {})
+    given = _lower(options)
     if unknown := [name for name in given if name not in CHOSEN + MORE]:
         raise SettingsError(f"There is no option {unknown[0]!r:.40}.", f"There are {', '.join(CHOSEN + MORE)}.")
     chosen = {name: given[name] for name in CHOSEN if name in given}
     return read_settings(**{**deployment.settings, **NOT_KEPT, **chosen})
+
+
+def _lower(options: Json | None) -> Json:
+    """Options by lower-case name: SQL users write either."""
+    return {str(name).lower(): value for name, value in (options or {}).items()}
 
 
 def open_in_account(session: "Session", settings: Settings) -> Warehouse:

@@ -62,11 +62,12 @@ def record(session: Any, entry: str) -> dict:
     deployed, told = _settings_file(), json.loads(entry)
     values = [told.get(name) for name in ROW] + [_hash(told.get("question")), _hash(told.get("sql"))]
     values += [str(told.get(name) or "")[:MAX_TEXT] or None if deployed["audit_text"] else None for name in TEXTS]
+    user = session.sql("SELECT CURRENT_USER()").collect()[0][0]
     session.sql(
         f"INSERT INTO {deployed['audit']} (KIND, REQUEST, ROLE_NAME, STATUS, QUERY_ID, ROW_COUNT, SECONDS, MODEL, "
         "QUESTION_HASH, SQL_HASH, QUESTION, SQL_TEXT, MESSAGE, AT, USER_NAME) "
-        f"SELECT {', '.join('?' * len(values))}, CURRENT_TIMESTAMP(), CURRENT_USER()",
-        params=values,
+        f"SELECT {', '.join('?' * len(values))}, CURRENT_TIMESTAMP(), ?",
+        params=[*values, user],
     ).collect()
     return {"version": 1, "status": "recorded"}
 

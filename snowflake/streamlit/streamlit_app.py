@@ -3,14 +3,17 @@
 Runs on the container runtime, where one server serves all viewers: nothing is cached beyond a viewer's own session.
 """
 
+import json
 import sys
 from pathlib import Path
 
 import streamlit as st
 
-connection = st.connection("snowflake-callers-rights")  # first of all: the token that says who looks lives two minutes
-
 HERE = Path(__file__).parent
+warehouse = json.loads((HERE / "copilot_settings.json").read_text(encoding="utf-8"))["query_warehouse"]
+# Before all that takes time: the token that says who is looking lives two minutes.
+connection = st.connection("snowflake-callers-rights", warehouse=warehouse)
+
 for archive in ("app.zip", "sql_tools.zip"):
     if str(HERE / archive) not in sys.path:
         sys.path.insert(0, str(HERE / archive))
