@@ -137,6 +137,8 @@ class Sampler:
             written, target = len(out), self.target
             met = (name, chosen) == target
             self.target = None if met else target
+            if met and name == "statement":  # all that comes after WITH is inside it
+                self.target, self.then = self.then, None
             try:
                 self._items(self.rules[name][chosen][0], parameter, out)
             except InfeasibleError:
@@ -145,7 +147,7 @@ class Sampler:
                 del out[written:]
             else:
                 self.used[name, chosen] += 1
-                if met:
+                if met and self.then:
                     self.target, self.then = self.then, None
                 return
         raise InfeasibleError(name)
