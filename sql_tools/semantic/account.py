@@ -2,7 +2,7 @@
 
 import re
 
-from sql_tools.errors import SemanticFileError
+from sql_tools.errors import SemanticFileError, StaleCatalogError, WarehouseError
 from sql_tools.semantic.model import SemanticModel
 from sql_tools.semantic.read import read_text
 from sql_tools.settings import Settings
@@ -26,7 +26,14 @@ def read_view(warehouse: Warehouse, settings: Settings) -> SemanticModel:
         )
     quoted = name.replace("'", "''")
     sql = f"SELECT SYSTEM$READ_YAML_FROM_SEMANTIC_VIEW('{quoted}')"
-    result = warehouse.run(sql, max_rows=1, timeout_seconds=settings.timeout_seconds)
+    try:
+        result = warehouse.run(sql, max_rows=1, timeout_seconds=settings.timeout_seconds)
+    except (WarehouseError, StaleCatalogError) as error:
+        role = warehouse.role or "your role"
+        raise WarehouseError(
+            f"The semantic view {name} cannot be read: {error.message}",
+            f"Check the name (SHOW SEMANTIC VIEWS), and ask for SELECT or REFERENCES on it for {role}.",
+        ) from error
     text = str(result.rows[0][0] or "") if result.rows else ""
     if not text.strip():
         raise SemanticFileError(f"Snowflake returned nothing for the semantic view {name}.", "Check its name.")
