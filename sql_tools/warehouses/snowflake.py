@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import sqlglot
 from sqlglot import exp
+from sqlglot.errors import SqlglotError
 
 from sql_tools.errors import StaleCatalogError, WarehouseError
 from sql_tools.models import QueryResult, Table
@@ -118,8 +119,7 @@ class SnowflakeWarehouse:
         self._kept.close()
         if self._owns:
             self._owns = False
-            with suppress(Exception):  # the account may be out of reach by now
-                self._statements.close()
+            self._statements.close()
 
     def _read(self, *, max_age_seconds: float | None) -> None:
         tables = self._index.read(self.on_progress, max_age_seconds=max_age_seconds)
@@ -181,5 +181,8 @@ def from_session(session: "Session", settings: Settings, *, name: str = "snowfla
 
 def _reads_catalog(sql: str) -> bool:
     """Does it read INFORMATION_SCHEMA?"""
-    tree = sqlglot.parse_one(sql, read="snowflake")
+    try:
+        tree = sqlglot.parse_one(sql, read="snowflake")
+    except SqlglotError:
+        return False  # Snowflake will say what is wrong with it
     return any(table.db.upper() == "INFORMATION_SCHEMA" for table in tree.find_all(exp.Table))

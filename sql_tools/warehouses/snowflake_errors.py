@@ -31,6 +31,10 @@ UNREACHED = Known(
     "Snowflake cannot be reached.", "Check the network, and `account` in connections.toml (ORGANIZATION-ACCOUNT)."
 )
 CUT = Known("The connection to Snowflake broke off in the middle of a query.", "Check the network and ask again.")
+NO_WORD = Known(
+    "Snowflake did not answer within the query's limit, nor to being asked to stop it.",
+    "Check the network and ask again.",
+)
 WRONG_ACCOUNT = Known("There is no Snowflake account of that name.", "Check `account` in connections.toml.")
 STATEMENT_CODES = {
     606: Known("No Snowflake warehouse is running this.", "Name a `warehouse` in connections.toml that your role may use."),

@@ -1,23 +1,29 @@
 """One statement to Snowflake and its rows, with what the product wants said of each: tag, time limit, row cap.
 
-All three go along as parameters of the statement itself, so nothing is left set in the connection. The connector stops
-a query of its own accord where the server does not in time, and on Ctrl-C. Several threads may run statements at once.
+All three go along as parameters of the statement itself, so nothing is left set in the connection. Where the server does
+not stop a query in time, and on Ctrl-C, it is cancelled from here. Several threads may run statements at once.
 """
 
 import math
+import threading
 import time
 from collections.abc import Sequence
+from contextlib import suppress
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, NamedTuple
+from uuid import uuid4
 
 from sql_tools.errors import WarehouseError
 from sql_tools.models import ResultColumn
 from sql_tools.query_tag import query_tag
-from sql_tools.warehouses.snowflake_errors import CANCELLED_CODES, CUT, code_of, warehouse_error
+from sql_tools.warehouses.snowflake_errors import CANCELLED_CODES, CUT, NO_WORD, code_of, warehouse_error
 
 if TYPE_CHECKING:
     from snowflake.snowpark import Session
 
+REQUEST_ID = "requestId"  # the connector's name for a statement's own id, by which it can be cancelled
 GRACE_SECONDS = 2  # after the server should have stopped the query itself
+CLOSE_SECONDS = 5.0
 METADATA_SECONDS = 120.0
 MAX_METADATA_ROWS = 2_000_000
 
@@ -40,19 +46,12 @@ class Statements:
 
     def fetch(self, sql: str, *, max_rows: int, timeout_seconds: float, values: Sequence[Any] = ()) -> Fetched:
         """At most `max_rows` rows; QueryTimeoutError past the limit, WarehouseError for all else that goes wrong."""
-        started = time.monotonic()
-        try:
-            with self.session.connection.cursor() as cursor:
-                cursor.execute(
-                    sql,
-                    params=tuple(values) or None,
-                    timeout=math.ceil(timeout_seconds) + GRACE_SECONDS,
-                    _statement_params=_parameters(max_rows, timeout_seconds),
-                )
-                rows = [tuple(row) for row in cursor.fetchmany(max_rows)]
-                return Fetched(_columns(cursor.description), rows, str(cursor.sfqid or ""))
-        except Exception as error:
-            raise _ours(error, timeout_seconds, time.monotonic() - started) from error
+        run = _Run(self.session.connection, sql, values, max_rows, timeout_seconds)
+        if find_spec("_snowflake"):  # in a procedure or app of the account: no threads of ours, no network to be cut
+            run.work()
+        else:
+            run.watched()
+        return run.outcome()
 
     def ask(self, sql: str, *, timeout_seconds: float = METADATA_SECONDS) -> list[Row]:
         """A metadata statement's rows, each by lower-case column name."""
@@ -69,8 +68,68 @@ class Statements:
             raise _ours(error, 0.0, 0.0) from error
 
     def close(self) -> None:
-        """End the Session, and with it the sign-on."""
-        self.session.close()
+        """End the Session, and with it the sign-on; not waited for where the account is out of reach."""
+        closing = threading.Thread(target=self._close, daemon=True)
+        closing.start()
+        closing.join(CLOSE_SECONDS)
+
+    def _close(self) -> None:
+        with suppress(Exception):
+            self.session.close()
+
+
+class _Run:
+    """One statement on its way: in a thread of its own, so that no dead line and no slow server can hold the caller."""
+
+    def __init__(self, connection: Any, sql: str, values: Sequence[Any], max_rows: int, timeout_seconds: float) -> None:
+        self.connection, self.sql, self.values = connection, sql, tuple(values) or None
+        self.max_rows, self.timeout_seconds = max_rows, timeout_seconds
+        self.request = str(uuid4())
+        self.parameters = {**_parameters(max_rows, timeout_seconds), REQUEST_ID: self.request}
+        self.fetched: Fetched | None = None
+        self.error: Exception | None = None
+        self.done = threading.Event()
+        self.started = time.monotonic()
+
+    def work(self) -> None:
+        """Run it here; what went wrong is kept."""
+        try:
+            with self.connection.cursor() as cursor:
+                cursor.execute(self.sql, params=self.values, _statement_params=self.parameters)
+                rows = [tuple(row) for row in cursor.fetchmany(self.max_rows)]
+                self.fetched = Fetched(_columns(cursor.description), rows, str(cursor.sfqid or ""))
+        except Exception as error:
+            self.error = error
+        finally:
+            self.done.set()
+
+    def watched(self) -> None:
+        """Run it in a thread, wait as long as it may take; cancel it after that, and where the caller is interrupted."""
+        threading.Thread(target=self.work, daemon=True).start()
+        try:
+            if not self.done.wait(self.timeout_seconds + GRACE_SECONDS):
+                self.cancel()
+        except BaseException:  # Ctrl-C
+            self.cancel()
+            raise
+
+    def cancel(self) -> None:
+        """Have the server stop it, as the connector does; waits a moment for the server to say so."""
+        threading.Thread(target=self._abort, daemon=True).start()
+        self.done.wait(GRACE_SECONDS)
+
+    def _abort(self) -> None:
+        with suppress(Exception):  # the line may be dead
+            url = f"/queries/v1/abort-request?requestId={uuid4()}"
+            self.connection.rest.request(url, {"sqlText": self.sql, "requestId": self.request})
+
+    def outcome(self) -> Fetched:
+        """The rows, or what went wrong as ours."""
+        if self.fetched is not None:
+            return self.fetched
+        if self.error is None:
+            raise WarehouseError(NO_WORD.message, NO_WORD.hint)
+        raise _ours(self.error, self.timeout_seconds, time.monotonic() - self.started) from self.error
 
 
 def _parameters(max_rows: int, timeout_seconds: float) -> dict[str, str]:
