@@ -82,4 +82,6 @@ def duckdb_type(column: Column) -> str:
         kind = exp.DataType.build(column.type, dialect="snowflake")
     except ParseError:
         return "VARCHAR"
+    if kind.is_type("binary", "varbinary"):
+        return "BLOB"
     return "VARCHAR" if kind.is_type("geography", "geometry") else kind.sql("duckdb")

@@ -13,9 +13,10 @@ def division_by_zero_fails(node: exp.Expr) -> exp.Expr:
         return node
     if _was_compared_with_zero(node, divisor):
         return node
-    failing = exp.Case().when(exp.EQ(this=exp.paren(divisor.copy()), expression=exp.Literal.number(0)), _failure())
+    given = node.expression
+    failing = exp.Case().when(exp.EQ(this=exp.paren(given.copy()), expression=exp.Literal.number(0)), _failure())
     new = node.copy()
-    new.set("expression", failing.else_(divisor.copy()))
+    new.set("expression", failing.else_(given.copy()))
     return new
 
 

@@ -186,3 +186,7 @@ def test_a_divisor_that_was_looked_at_is_not_looked_at_again() -> None:
 def test_a_path_is_compared_as_what_it_is_compared_with(condition: str, engine: duckdb.DuckDBPyConnection) -> None:
     row = """(SELECT PARSE_JSON('{"name": "Fido", "age": 3, "born": "2020-01-02"}') AS v, 'Fido' AS name, 3 AS age, '2020-01-02'::DATE AS born)"""
     assert rows_of(to_duckdb(f"SELECT COUNT(*) FROM {row} WHERE {condition}"), engine) == [(1,)]
+
+
+def test_a_subquery_may_divide(engine: duckdb.DuckDBPyConnection) -> None:
+    assert rows_of(to_duckdb("SELECT 1::FLOAT / (SELECT 4) AS quarter"), engine) == [(0.25,)]
