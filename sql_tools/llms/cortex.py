@@ -8,6 +8,7 @@ Source: Snowflake's documentation of AI_COMPLETE (single string, `show_details`)
 """
 
 import json
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from snowflake.snowpark import Session
 
 MAX_TOKENS = 400
+PART = re.compile(r'"([^"]+)"|([A-Za-z_][\w$]*)')
+NAME = re.compile(rf"(?:{PART.pattern})(?:\.(?:{PART.pattern})){{0,2}}")
 TIMEOUT_SECONDS = 120.0
 SPEAKERS = {"human": "User", "ai": "Assistant"}
 
@@ -119,12 +122,10 @@ def read_reply(cell: Any) -> AIMessage:
 
 
 def _parts(name: str) -> list[str]:
-    from sqlglot import exp
-
-    try:
-        return [part.name if part.quoted else part.name.upper() for part in exp.to_table(name, "snowflake").parts]  # type: ignore[attr-defined]
-    except Exception as error:
-        raise SettingsError(f"{name!r} is no function's name.", "Write it like function:DB.SCHEMA.NAME.") from error
+    """The parts of a dotted name as Snowflake stores them: upper case unless quoted."""
+    if not NAME.fullmatch(name.strip()):
+        raise SettingsError(f"{name!r} is no function's name.", "Write it like function:DB.SCHEMA.NAME.")
+    return [quoted or plain.upper() for quoted, plain in PART.findall(name)]
 
 
 def _text(value: str) -> str:

@@ -97,4 +97,4 @@ def argument(node: exp.Expression) -> Any:
 
 
 def literal(value: Any) -> exp.Expression:
-    return exp.cast(exp.null(), "VARCHAR") if value is None else exp.Literal.string(str(value).replace("\\", "\\\\"))
+    return exp.cast(exp.null(), "VARCHAR") if value is None else exp.Literal.string(str(value))
