@@ -16,7 +16,10 @@ def render_sidebar(settings: Settings, desk: Desk | None, on_new_chat: Callable[
     with st.sidebar:
         st.markdown("**Arctic Copilot**")
         st.button("New chat", icon=":material/add:", on_click=on_new_chat, width="stretch")
-        for title, name in (("Warehouse", settings.warehouse), ("Model", settings.model)):
+        in_use = {"Warehouse": settings.warehouse, "Model": settings.model, "Semantic file": settings.semantic}
+        for title, name in in_use.items():
+            if not name:
+                continue
             with st.container(gap=None):
                 st.caption(title)
                 st.text(name)

@@ -18,6 +18,7 @@ from sql_tools.semantic.model import Relationship, SemanticModel
 from sql_tools.semantic.read import read_file
 from sql_tools.semantic.resolve import resolve
 from sql_tools.settings import Settings
+from sql_tools.untrusted import flagged
 from sql_tools.warehouses import Warehouse
 
 MAX_SECONDS_FOR_KEYS = 3.0
@@ -97,9 +98,9 @@ class SemanticWarehouse:
             tables.append(told)
             notes += [f"{self.source}: {words}" for words in doubted]
         self._tables, self._semantics = tuple(tables), found.semantics
-        self.notes = self.inner.notes + (
-            () if self.remote else tuple(notes)
-        )  # else they'd name what a role may not see
+        odd = [note for note in flagged(self._tables) if note not in self.inner.notes]
+        own = [] if self.remote else notes  # these would name what a role may not see
+        self.notes = (*self.inner.notes, *odd, *own)
         self._stored = stored
 
 

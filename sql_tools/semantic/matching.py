@@ -5,6 +5,7 @@ asked one at most in case, punctuation, articles and politeness.
 """
 
 import re
+import unicodedata
 from collections.abc import Iterator
 from functools import lru_cache
 
@@ -13,7 +14,7 @@ from sql_tools.models import Definition, Semantics, Verified
 from sql_tools.vocabulary import NOTHING_SAID
 from sql_tools.words import words_of
 
-TOKEN = re.compile(r"[^\W_]+|[<>=≤≥!%$€£¥+*/#&|^~-]")
+TOKEN = re.compile(r"\d+(?:[.,:]\d+)+|[^\W_]+|[<>=≤≥!%$€£¥+*/#&|^~()-]")
 POLITE = re.compile(r"^(?:please|kindly|can you|could you|would you)\b[\s,]*|[\s,]*\bplease\b(?=\W*\Z)", re.IGNORECASE)
 ARTICLES = frozenset(("the", "a", "an"))
 
@@ -72,8 +73,12 @@ def verified_for(text: str, semantics: Semantics) -> Verified | None:
 def normalised(text: str) -> tuple[str, ...]:
     """A question's words and signs in order, without articles, politeness and closing punctuation.
 
+    Case is ignored, but for words in capitals amid others: US is not us.
+
     >>> normalised("Please show the 5 largest orders, > $10!")
     ('show', '5', 'largest', 'orders', '>', '$', '10')
     """
-    bare = POLITE.sub("", text.strip()).rstrip(" .?!。？！")
-    return tuple(token for token in TOKEN.findall(bare.casefold()) if token not in ARTICLES)
+    bare = POLITE.sub("", unicodedata.normalize("NFKC", text).strip()).rstrip(" .?!。")
+    kept = TOKEN.findall(bare) if not bare.isupper() else TOKEN.findall(bare.casefold())
+    tokens = (token if len(token) > 1 and token.isupper() else token.casefold() for token in kept)
+    return tuple(token for token in tokens if token not in ARTICLES)

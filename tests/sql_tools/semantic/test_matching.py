@@ -3,7 +3,7 @@ from langchain_core.language_models import FakeListChatModel
 
 from sql_tools import Settings, ask
 from sql_tools.semantic.apply import SemanticWarehouse
-from sql_tools.semantic.matching import named_metrics, verified_for
+from sql_tools.semantic.matching import named_metrics, normalised, verified_for
 
 from .conftest import FILE
 
@@ -40,6 +40,27 @@ def test_of_metrics_that_share_a_name_either_is_enough(lay: object) -> None:
     assert [c.passed for c in answer.checks if c.name == "metrics_as_defined"] == [False]
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("orders of US", "orders of us"), ("over 1.5", "over 15"), ("over 1.5", "over 1 5"), ("(a or b) and c", "a or (b and c)"),
+     ("a > b", "a < b"), ("above 5", "above -5"), ("5%", "5")],
+)  # fmt: skip
+def test_what_means_something_else_is_another_question(one: str, other: str) -> None:
+    assert normalised(one) != normalised(other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("How many orders are there?", "how many orders are there"),
+        ("上位５件は？", "上位5件は"),
+        ("Show the city", "Please show a city!"),
+    ],
+)
+def test_what_means_the_same_is_the_same_question(one: str, other: str) -> None:
+    assert normalised(one) == normalised(other)
+
+
 def test_the_longer_name_hides_the_shorter_one_in_it(lay: object) -> None:
     assert callable(lay)
     text = FILE.replace(
@@ -58,6 +79,7 @@ def test_the_longer_name_hides_the_shorter_one_in_it(lay: object) -> None:
         ("What are the takings in each city in 2026?", False),
         ("What are not the takings in each city?", False),
         ("What are the takings in a city?", False),
+        ("What are THE takings IN each city?", False),
         ("What are the takings in each city > 5?", False),
         ("", False),
     ],

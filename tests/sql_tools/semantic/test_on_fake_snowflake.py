@@ -101,7 +101,7 @@ def test_a_role_gets_nothing_of_the_view_that_its_tables_do_not_hold(opened: Ope
 
 
 def test_a_role_that_may_not_see_the_view_is_refused_by_snowflake(opened: Open) -> None:
-    with pytest.raises(WarehouseError, match="semantic view TRADE.SALES.TRADE cannot be read"):
+    with pytest.raises(WarehouseError, match="cannot be read: An object does not exist"):
         opened("OUTSIDER")
 
 
