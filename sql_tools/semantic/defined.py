@@ -20,6 +20,7 @@ from sql_tools.semantic.matching import is_called, metric_groups
 
 CHECK = "metrics_as_defined"
 SORTED = (exp.Add, exp.Mul, exp.And, exp.Or)
+COUNTS = (exp.Count, exp.CountIf)
 MAX_DEPTH = 60
 
 
@@ -47,19 +48,28 @@ def _either(group: tuple[Definition, ...], tree: exp.Expr, context: Context, sem
 
 
 def _asked(tree: exp.Expr, context: Context, semantics: Semantics) -> Iterator[tuple[Definition, ...]]:
-    """Metrics of stored tables that are asked for; a query that computes nothing lists, and is not judged."""
-    if tree.find(exp.AggFunc) is None:
+    """Metrics of stored tables that are asked for, by the question or by an output's name.
+
+    A query that computes nothing lists, and is not judged; nor is one that only counts, by a metric that does not: "how
+    many sales" asks for no sum, even if "sales" is a synonym of one.
+    """
+    aggregates = list(tree.find_all(exp.AggFunc))
+    if not aggregates:
         return
     outputs = [name for name in getattr(tree, "named_selects", []) if name and name != "*"]
     public = [m for m in semantics.definitions if m.kind == "metric" and m.shown]
-    groups = [
-        *metric_groups(context.question, semantics),
-        *(tuple(metric for metric in public if is_called(metric, name)) for name in outputs),
-    ]
+    by_question = metric_groups(context.question, semantics)
+    if all(isinstance(one, COUNTS) for one in aggregates):
+        by_question = tuple(group for group in by_question if any(_counts(metric, context) for metric in group))
+    by_output = (tuple(metric for metric in public if is_called(metric, name)) for name in outputs)
     queries = {name for name, _ in semantics.queries}
-    for group in dict.fromkeys(groups):
+    for group in dict.fromkeys((*by_question, *by_output)):
         if group and not any(queries & set(metric.tables) for metric in group):
             yield group
+
+
+def _counts(metric: Definition, context: Context) -> bool:
+    return sqlglot.parse_one(metric.sql, read=context.dialect).find(*COUNTS) is not None
 
 
 def _judge(metric: Definition, tree: exp.Expr, context: Context, semantics: Semantics) -> Check:

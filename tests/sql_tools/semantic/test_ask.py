@@ -117,6 +117,12 @@ def test_a_model_that_insists_is_answered_with_the_flag(laid: SemanticWarehouse,
     assert [check.passed for check in checked(answer, "metrics_as_defined")] == [False]
 
 
+def test_a_count_is_no_other_way_to_sum(laid: SemanticWarehouse) -> None:
+    model = says("SELECT COUNT(*) FROM lines WHERE cut > 0")
+    answer = ask("How many takings had a cut?", laid, model, SETTINGS)
+    assert (answer.rows, len(model.asked), checked(answer, "metrics_as_defined")) == (((2,),), 1, [])
+
+
 def test_without_the_file_nobody_minds(bare: Warehouse) -> None:
     answer = ask("What are the takings?", bare, says("SELECT SUM(amount) FROM lines"), SETTINGS)
     assert float(answer.rows[0][0]) == 350.0
