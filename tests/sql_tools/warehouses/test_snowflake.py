@@ -320,6 +320,23 @@ def test_chosen_schemas_are_read_and_named_in_full_where_they_have_to(
     assert (answer.sql, answer.rows) == ('SELECT\n  "Name"\nFROM HR.PUBLIC."Staff list"', (("Zoe",),))
 
 
+def test_three_thousand_tables_of_one_schema_are_read_and_the_one_asked_about_is_found(
+    opened: Open, account: Any, settings: Settings
+) -> None:
+    columns = [{"name": "ID", "type": "NUMBER"}, {"name": "NOTED", "type": "TEXT"}]
+    account.declare([{"database": "SHOP", "schema": "PUBLIC", "name": f"LOG_{_word(n)}", "columns": columns} for n in range(3000)])  # fmt: skip
+    warehouse = opened("ACCOUNTADMIN", sample_seconds=0)
+    assert len(warehouse.tables()) == 3002
+    model = FakeListChatModel(responses=["SELECT COUNT(*) FROM CUSTOMERS"])
+    answer = ask("How many customers are there?", warehouse, model, settings)
+    assert (answer.status, answer.rows) == ("answered", ((3,),))
+
+
+def _word(number: int) -> str:
+    """A number in letters, so that no two names are alike but for digits."""
+    return "".join(chr(65 + int(digit)) for digit in str(number))
+
+
 @pytest.fixture
 def connections(account: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """connections(name=parameters, ...) -> what the connector takes for its connections.toml; the first is the default."""
