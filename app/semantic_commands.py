@@ -74,13 +74,22 @@ def check(
     epilog="Example: arctic-copilot semantic import --dbt target/manifest.json --warehouse shop.duckdb --out shop.yaml",
 )
 def import_(
-    dbt: Annotated[list[Path], typer.Option("--dbt", help="dbt's manifest.json or schema.yml; may be repeated.")],
+    dbt: Annotated[
+        list[Path] | None, typer.Option("--dbt", help="dbt's manifest.json or schema.yml; may be repeated.")
+    ] = None,
+    osi: Annotated[Path | None, typer.Option("--osi", help="An Open Semantic Interchange file.")] = None,
     warehouse: WarehouseOption = None,
     into: Annotated[Path | None, typer.Option("--into", help="Add to this file; else to a draft.")] = None,
     out: OutOption = None,
     force: ForceOption = False,
 ) -> None:
-    """Bring dbt's descriptions and tests (unique, not_null, relationships, accepted_values) into a semantic file."""
+    """Bring dbt's descriptions and tests (unique, not_null, relationships, accepted_values) into a semantic file, or
+    make one of an OSI file."""
+    if bool(dbt) == (osi is not None):
+        raise typer.BadParameter("Give --dbt, or --osi.")
+    if osi is not None:
+        _import_osi(osi, out, force=force)
+        return
     from app.terminal import Terminal
     from sql_tools.semantic.dbt import import_dbt
     from sql_tools.semantic.dbt_files import read_dbt
@@ -90,7 +99,7 @@ def import_(
 
     terminal, settings = Terminal(), read_settings(warehouse=warehouse, semantic="")
     _may_write(out, force=force)
-    found = [one for path in dbt for one in read_dbt(path)]
+    found = [one for path in dbt or () for one in read_dbt(path)]
     if into is not None:
         model = read_file(into)
     else:
@@ -100,6 +109,19 @@ def import_(
     if strange:
         more = f" and {len(strange) - 10} more" if len(strange) > 10 else ""
         terminal.note(f"No table of the file is called {', '.join(strange[:10])}{more}, so these were left out.")
+    _put(yaml_text(model), out, terminal)
+
+
+def _import_osi(osi: Path, out: Path | None, *, force: bool) -> None:
+    from app.terminal import Terminal
+    from sql_tools.semantic.osi import read_osi
+    from sql_tools.semantic.write import yaml_text
+
+    terminal = Terminal()
+    _may_write(out, force=force)
+    model, left_out = read_osi(osi)
+    if left_out:
+        terminal.note(f"Neither in Snowflake's dialect nor in ANSI SQL, so left out: {', '.join(left_out[:20])}.")
     _put(yaml_text(model), out, terminal)
 
 

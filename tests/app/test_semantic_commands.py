@@ -131,3 +131,10 @@ def test_the_chat_is_started_with_the_file(shop: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(os, "execve", lambda *call: became.append(call))
     run("chat", "--semantic", "shop.yaml")
     assert became[0][2]["ARCTIC_COPILOT_SEMANTIC"] == "shop.yaml"
+
+
+def test_import_takes_one_kind_of_file(shop: Path) -> None:
+    assert run("semantic", "import").exit_code == 2
+    assert run("semantic", "import", "--dbt", "a.yml", "--osi", "b.yml").exit_code == 2
+    (shop / "osi.yml").write_text("semantic_model: [{name: x, datasets: [{name: deals, source: shop.main.sales}]}]")
+    assert "table: sales" in run("semantic", "import", "--osi", "osi.yml").stdout
