@@ -88,7 +88,7 @@ def test_a_viewer_sees_only_tables_of_their_role(container: Callable[[str], AppT
 def test_a_role_without_grants_is_told_so(container: Callable[[str], AppTest], shop: Any) -> None:
     shop.run("CREATE ROLE NOBODY")
     page = container("NOBODY")
-    assert "sees no tables" in page.error[0].value
+    assert "your role may not read it" in page.error[0].value
 
 
 def test_the_page_is_the_one_of_the_upload(container: Callable[[str], AppTest]) -> None:
