@@ -80,7 +80,7 @@ def _linear_blocks(x: Tensor, codes: Tensor, scale: Tensor) -> Tensor:
     wide_x = x.float()  # [T, in]
     few = fp8_kernel.product() if x.shape[0] <= FEW_TOKENS else None
     if few is not None:
-        return few(wide_x, codes).mul_((scale.float() * 256.0).t()).to(x.dtype)
+        return few(wide_x, codes, scale.float()).to(x.dtype)
     step = max(1, BLOCK_VALUES // codes.shape[1])
     y = torch.empty(x.shape[0], codes.shape[0])  # [T, out]
     for start in range(0, codes.shape[0], step):

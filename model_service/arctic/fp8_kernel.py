@@ -28,24 +28,23 @@ OPENMP, PLAIN = ("-fopenmp",), ()
 FLAGS = ("-O3", "-march=native", "-fPIC", "-c")
 BUILD_SECONDS = 60.0
 
-Product = Callable[[Tensor, Tensor], Tensor]
+Product = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 
 @functools.cache
 def product() -> Product | None:
-    """x [T, in] fp32, codes [out, in] e4m3fn -> [T, out] fp32, the product divided by 256; None where it can't be built."""
+    """x [T, in] fp32, codes [out, in] e4m3fn, scale [out, 1] fp32 -> [T, out] fp32; None where it can't be built."""
     library = _library()
     if library is None:
         return None
     run = library.arctic_fp8_rows
-    run.argtypes = [*[ctypes.c_void_p] * 3, *[ctypes.c_long] * 3, ctypes.c_int]
+    run.argtypes = [*[ctypes.c_void_p] * 4, *[ctypes.c_long] * 3, ctypes.c_int]
     run.restype = None
 
-    def multiply(x: Tensor, codes: Tensor) -> Tensor:
-        x, codes = x.contiguous(), codes.contiguous()
-        y = torch.empty(x.shape[0], codes.shape[0])  # [T, out]
-        run(codes.data_ptr(), x.data_ptr(), y.data_ptr(), x.shape[0], *codes.shape, torch.get_num_threads())
-        return y
+    def multiply(x: Tensor, codes: Tensor, scale: Tensor) -> Tensor:
+        held = codes.contiguous(), scale.contiguous(), x.contiguous(), torch.empty(x.shape[0], codes.shape[0])
+        run(*(tensor.data_ptr() for tensor in held), x.shape[0], *codes.shape, torch.get_num_threads())
+        return held[-1]  # [T, out]
 
     return multiply
 

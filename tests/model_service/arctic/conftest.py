@@ -1,5 +1,6 @@
 """Random checkpoints for the tests of the model; each is written once a run."""
 
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,15 @@ import pytest
 from tests.model_service.arctic.random_checkpoint import write_checkpoint
 
 MakeCheckpoint = Callable[..., Path]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread() -> None:
+    """Models this small gain nothing from a second one, and where the other cores are busy it waits for them."""
+    with contextlib.suppress(ModuleNotFoundError):
+        import torch
+
+        torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")
