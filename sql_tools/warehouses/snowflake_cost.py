@@ -61,7 +61,8 @@ def require_within_budget(sql: str, estimate: Estimate, role: str, settings: Set
     needed = max(1, -(-estimate.bytes // 10**9))
     raise OverBudgetError(
         f"This would read {estimate}{about}; {allowed} is what a query of {role or 'this role'} may read unasked.",
-        f"{_narrower(estimate, tables)} To run it all the same, ask again with `--allow-scan-gb {needed}`.",
+        f"{_narrower(estimate, tables)} To run it all the same, ask again with `--allow-scan-gb {needed}`, "
+        f"or with ARCTIC_COPILOT_ALLOW_SCAN_GB={needed} set.",
         sql=sql,
     )
 
