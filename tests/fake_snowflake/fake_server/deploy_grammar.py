@@ -8,7 +8,7 @@ from dataclasses import dataclass
 REPLACE = "[OR REPLACE !replace]"
 EXISTS = "[IF NOT EXISTS !exists]"
 COMMENT = "COMMENT = <comment:string>"
-TAG = "[WITH] TAG <tags:parens>"
+TAG = "[WITH] TAG ( { <tag:name> = <value:string> },... )"
 
 
 @dataclass(frozen=True)
@@ -41,22 +41,22 @@ KINDS = {
     "RESOURCE MONITOR": Kind(
         f"CREATE {REPLACE} RESOURCE MONITOR {EXISTS} <name:ident> [WITH] ~{{ CREDIT_QUOTA = <credit_quota:number> "
         "| FREQUENCY = { MONTHLY | DAILY | WEEKLY | YEARLY | NEVER } "
-        "| START_TIMESTAMP = { <start:string> | IMMEDIATELY } | END_TIMESTAMP = <end:string> | NOTIFY_USERS = <users:parens> } "
+        "| START_TIMESTAMP = { <start:string> | IMMEDIATELY } | END_TIMESTAMP = <end:string> | NOTIFY_USERS = ( { <one:name> },... ) } "
         "[TRIGGERS ON <percent:int> PERCENT DO { SUSPEND | SUSPEND_IMMEDIATE | NOTIFY } "
         + "[ON <percent:int> PERCENT DO { SUSPEND | SUSPEND_IMMEDIATE | NOTIFY } " * 4
         + "]" * 5,
         schema=False,
         alter=(
-            "ALTER RESOURCE MONITOR [IF EXISTS !exists] <name:ident> SET ~{ CREDIT_QUOTA = <credit_quota:number> | NOTIFY_USERS = <users:parens> }",
+            "ALTER RESOURCE MONITOR [IF EXISTS !exists] <name:ident> SET ~{ CREDIT_QUOTA = <credit_quota:number> | NOTIFY_USERS = ( { <one:name> },... ) }",
         ),
         admin=True,
     ),
     "STAGE": Kind(
         f"CREATE {REPLACE} [{{TEMP|TEMPORARY}} !temporary] STAGE {EXISTS} <name:name> "
-        "~{ ENCRYPTION = ( TYPE = <encryption:string> ) | DIRECTORY = <directory:parens> | FILE_FORMAT = <format:parens> "
+        "~{ ENCRYPTION = ( TYPE = <encryption:string> ) | DIRECTORY = ( ENABLE = <directory:bool> [[,] AUTO_REFRESH = <refresh:bool>] ) | FILE_FORMAT = ( { FORMAT_NAME = <format:scalar> | TYPE = <format:word> } ) "
         f"| {COMMENT} | {TAG} }}",
         alter=(
-            "ALTER STAGE [IF EXISTS !exists] <name:name> { REFRESH | SET ~{ DIRECTORY = <directory:parens> | COMMENT = <comment:string> } }",
+            "ALTER STAGE [IF EXISTS !exists] <name:name> { REFRESH | SET ~{ DIRECTORY = ( ENABLE = <directory:bool> [[,] AUTO_REFRESH = <refresh:bool>] ) | COMMENT = <comment:string> } }",
         ),
     ),
     "IMAGE REPOSITORY": Kind(
@@ -77,17 +77,17 @@ KINDS = {
     "SERVICE": Kind(
         f"CREATE SERVICE {EXISTS} <name:name> IN COMPUTE POOL <pool:ident> "
         "{ FROM SPECIFICATION <spec:text> | FROM <stage:stage> SPECIFICATION_FILE = <file:string> "
-        "| FROM SPECIFICATION_TEMPLATE <spec:text> USING <using:parens> "
-        "| FROM <stage:stage> SPECIFICATION_TEMPLATE_FILE = <file:string> USING <using:parens> } "
-        "[AUTO_SUSPEND_SECS = <auto_suspend_secs:int>] [EXTERNAL_ACCESS_INTEGRATIONS = <integrations:parens>] "
+        "| FROM SPECIFICATION_TEMPLATE <spec:text> USING ( { <key:ident> => <value:scalar> },... ) "
+        "| FROM <stage:stage> SPECIFICATION_TEMPLATE_FILE = <file:string> USING ( { <key:ident> => <value:scalar> },... ) } "
+        "[AUTO_SUSPEND_SECS = <auto_suspend_secs:int>] [EXTERNAL_ACCESS_INTEGRATIONS = ( { <one:name> },... )] "
         "[AUTO_RESUME = <auto_resume:bool>] [MIN_INSTANCES = <min_instances:int>] [MIN_READY_INSTANCES = <min_ready:int>] "
         "[MAX_INSTANCES = <max_instances:int>] [LOG_LEVEL = <log_level:string>] [QUERY_WAREHOUSE = <query_warehouse:ident>] "
         f"[{TAG}] [{COMMENT}]",
         alter=(
             "ALTER SERVICE [IF EXISTS !exists] <name:name> { SUSPEND !suspend | RESUME !resume | FROM SPECIFICATION <spec:text> "
             "| FROM <stage:stage> SPECIFICATION_FILE = <file:string> "
-            "| FROM SPECIFICATION_TEMPLATE <spec:text> USING <using:parens> "
-            "| FROM <stage:stage> SPECIFICATION_TEMPLATE_FILE = <file:string> USING <using:parens> "
+            "| FROM SPECIFICATION_TEMPLATE <spec:text> USING ( { <key:ident> => <value:scalar> },... ) "
+            "| FROM <stage:stage> SPECIFICATION_TEMPLATE_FILE = <file:string> USING ( { <key:ident> => <value:scalar> },... ) "
             "| SET ~{ MIN_INSTANCES = <min_instances:int> | MAX_INSTANCES = <max_instances:int> | AUTO_RESUME = <auto_resume:bool> "
             "| AUTO_SUSPEND_SECS = <auto_suspend_secs:int> | QUERY_WAREHOUSE = <query_warehouse:ident> | COMMENT = <comment:string> } }",
         ),
@@ -95,12 +95,12 @@ KINDS = {
     "STREAMLIT": Kind(
         f"CREATE {REPLACE} STREAMLIT {EXISTS} <name:name> FROM <source:scalarpath> "
         "~{ MAIN_FILE = <main_file:string> | QUERY_WAREHOUSE = <query_warehouse:ident> | RUNTIME_NAME = <runtime_name:string> "
-        "| COMPUTE_POOL = <compute_pool:ident> | ARTIFACT_REPOSITORIES = <repositories:parens> "
-        f"| EXTERNAL_ACCESS_INTEGRATIONS = <integrations:parens> | TITLE = <title:string> | {COMMENT} }}",
+        "| COMPUTE_POOL = <compute_pool:ident> | ARTIFACT_REPOSITORIES = ( { <one:name> },... ) "
+        f"| EXTERNAL_ACCESS_INTEGRATIONS = ( {{ <one:name> }},... ) | TITLE = <title:string> | {COMMENT} }}",
         alter=(
             "ALTER STREAMLIT [IF EXISTS !exists] <name:name> { ADD LIVE VERSION FROM LAST | SET ~{ QUERY_WAREHOUSE = <query_warehouse:ident> "
             f"| MAIN_FILE = <main_file:string> | TITLE = <title:string> | {COMMENT} | RUNTIME_NAME = <runtime_name:string> "
-            "| COMPUTE_POOL = <compute_pool:ident> | ARTIFACT_REPOSITORIES = <repositories:parens> } }",
+            "| COMPUTE_POOL = <compute_pool:ident> | ARTIFACT_REPOSITORIES = ( { <one:name> },... ) } }",
         ),
     ),
     "FUNCTION": Kind(
@@ -109,7 +109,7 @@ KINDS = {
         "ENDPOINT = <endpoint:scalar> [COMMENT = <comment:string>] "
         "[MAX_BATCH_ROWS = <max_batch_rows:int>] [MAX_BATCH_RETRIES = <max_batch_retries:int>] "
         "[ON_BATCH_FAILURE = { ABORT | RETURN_NULL }] [BATCH_TIMEOUT_SECS = <batch_timeout:int>] "
-        "[CONTEXT_HEADERS = <context_headers:parens>] AS <path:text>"
+        "[CONTEXT_HEADERS = ( { <one:word> },... )] AS <path:text>"
     ),
     "TASK": Kind(
         f"CREATE {REPLACE} TASK {EXISTS} <name:name> ~{{ WAREHOUSE = <warehouse:ident> "
@@ -124,6 +124,6 @@ KINDS = {
     ),
     "TAG": Kind(f"CREATE {REPLACE} TAG {EXISTS} <name:name> [ALLOWED_VALUES <first:string>] [{COMMENT}]"),
     "NETWORK RULE": Kind(
-        f"CREATE {REPLACE} NETWORK RULE <name:name> ~{{ TYPE = <type:word> | VALUE_LIST = <values:parens> | MODE = <mode:word> | {COMMENT} }}"
+        f"CREATE {REPLACE} NETWORK RULE <name:name> ~{{ TYPE = <type:word> | VALUE_LIST = ( {{ <value:string> }},... ) | MODE = <mode:word> | {COMMENT} }}"
     ),
 }

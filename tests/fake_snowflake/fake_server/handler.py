@@ -3,8 +3,10 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,8 @@ RUNNER = Path(__file__).parent / "in_procedure.py"
 PACKAGES = Path(__file__).parent / "link_packages.py"
 PYTHON = os.environ.get("FAKE_CALLER_PYTHON", "python3")  # the tests' own: the declared packages are taken from there
 FOLDERS = Path(tempfile.mkdtemp(prefix="fake_snowflake_packages_"))
+PYTHONS: dict[str, subprocess.Popen[str]] = {}
+LOCK = threading.Lock()
 SERVER: dict[str, Any] = {}  # host and port, once known
 
 
@@ -49,36 +53,49 @@ def run(account: str, token: str, thing: Thing, imports: list[str], values: list
         if "body" in thing.said:
             (folder / "udf_body.py").write_text(thing.said["body"])
         job = {
-            "account": account, "token": token, **SERVER, "handler": thing.said["handler"], "values": values,
-            "body": "body" in thing.said, "answer": str(Path(work) / "answer.json"),
+            "account": account, "token": token, **SERVER, "handler": thing.said["handler"], "values": values, "work": work,
+            "folder": str(folder), "body": "body" in thing.said, "pipe": str(Path(work) / "pipe"),
         }  # fmt: skip
-        command = [
-            PYTHON,
-            "-I",
-            "-S",
-            "-X",
-            f"snowflake_import_directory={folder}{os.sep}",
-            str(RUNNER),
-            _link(thing.said["packages"])["folder"],
-            str(folder),
-        ]
-        environment = {"PATH": os.environ.get("PATH", ""), "HOME": work, "LANG": "C.UTF-8", "TZ": "UTC"}
-        process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=work, env=environment
-        )
-        watch.stop = process.kill
-        out, _ = process.communicate(json.dumps(job).encode())
-        watch.stop = lambda: None
-        watch.check()
-        return _answer(Path(job["answer"]), thing, out.decode(errors="replace"))
+        os.mkfifo(job["pipe"])
+        _send(_link(thing.said["packages"])["folder"], job)
+        told = _read(Path(job["pipe"]), watch)
+        said = Path(work) / "said"
+        return _answer(told, thing, said.read_text(errors="replace") if said.exists() else "")
 
 
-def _answer(file: Path, thing: Thing, out: str) -> Any:
-    told = (
-        json.loads(file.read_text())
-        if file.exists()
-        else {"error": out[-2000:] or "the interpreter ended without an answer"}
-    )
+def _send(packages: str, job: dict[str, Any]) -> None:
+    """Hand the job to the Python with these packages, which is started with the first one."""
+    with LOCK:
+        if packages not in PYTHONS or PYTHONS[packages].poll() is not None:
+            environment = {"PATH": os.environ.get("PATH", ""), "HOME": packages, "LANG": "C.UTF-8", "TZ": "UTC"}
+            PYTHONS[packages] = subprocess.Popen(
+                [PYTHON, "-I", "-S", str(RUNNER), packages],
+                stdin=subprocess.PIPE,
+                text=True,
+                cwd=packages,
+                env=environment,
+            )
+        stdin = PYTHONS[packages].stdin
+        assert stdin is not None
+        stdin.write(json.dumps(job) + "\n")
+        stdin.flush()
+
+
+def _read(pipe: Path, watch: Watch) -> str:
+    """What the child writes until it ends; killed where the statement is to stop."""
+    with open(pipe) as opened:
+        pid = int(opened.readline() or 0)
+        watch.stop = lambda: os.kill(pid, signal.SIGKILL)
+        if watch.why:
+            watch.stop()
+        told = opened.read()
+    watch.stop = lambda: None
+    watch.check()
+    return told
+
+
+def _answer(text: str, thing: Thing, said: str) -> Any:
+    told = json.loads(text) if text else {"error": said[-2000:] or "the interpreter ended without an answer"}
     if "error" in told:
         where = f"in function {thing.name[2]} with handler {thing.said['handler']}"
         raise SnowflakeError(100357, "P0000", f"Python Interpreter Error:\n{told['error']} {where}")
@@ -86,5 +103,7 @@ def _answer(file: Path, thing: Thing, out: str) -> Any:
 
 
 def forget() -> None:
-    """Remove what was linked; at the server's end."""
+    """End the Pythons and remove what was linked; at the server's end."""
+    for process in PYTHONS.values():
+        process.kill()
     shutil.rmtree(FOLDERS, ignore_errors=True)

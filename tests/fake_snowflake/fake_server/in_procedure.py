@@ -1,28 +1,53 @@
-"""Runs inside a procedure's own Python: opens its Session, calls the handler, writes down what came of it."""
+"""The Python that procedures run in: one for each choice of packages, which forks a child for each call.
+
+The parent has imported Snowpark and nothing else of anybody's; a child adds its imports to the path, opens its Session,
+calls the handler, and writes into the pipe of its job: its process id, then what came of it.
+"""
 
 import importlib
 import json
+import os
+import signal
 import sys
 import traceback
 from pathlib import Path
 
 
-def main(packages: str, folder: str) -> None:
-    """The job comes by standard input; the answer goes into the file that it names."""
-    zips = [str(one) for one in sorted(Path(folder).glob("*.zip"))]
-    sys.path[:] = [
-        folder,
-        *zips,
-        *[p for p in sys.path if p and not p.startswith(str(Path(__file__).parent))],
-        packages,
-    ]
-    job = json.loads(sys.stdin.read())
-    try:
-        told = {"answer": answer(job)}
-        text = json.dumps(told, default=str)
-    except BaseException:  # also SystemExit: whatever ends the handler is its error
-        text = json.dumps({"error": traceback.format_exc(limit=-8)})
-    Path(job["answer"]).write_text(text)
+def main(packages: str) -> None:
+    """Jobs come as lines of standard input until it ends."""
+    here = str(Path(__file__).parent)
+    sys.path[:] = [*[p for p in sys.path if p and not p.startswith(here)], packages]
+    import snowflake.connector
+    import snowflake.snowpark  # noqa: F401, so that each child need not
+
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    for line in sys.stdin:
+        job = json.loads(line)
+        if os.fork() == 0:
+            try:
+                run(job)
+            finally:
+                os._exit(0)
+
+
+def run(job: dict) -> None:
+    """One call, in its own process."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    with open(job["pipe"], "w") as pipe:
+        print(os.getpid(), file=pipe, flush=True)
+        os.chdir(job["work"])
+        os.environ["HOME"] = job["work"]
+        said = os.open("said", os.O_CREAT | os.O_WRONLY)
+        os.dup2(said, 1)
+        os.dup2(said, 2)
+        folder = job["folder"]
+        sys._xoptions["snowflake_import_directory"] = folder + os.sep
+        sys.path[:0] = [folder, *[str(one) for one in sorted(Path(folder).glob("*.zip"))]]
+        try:
+            text = json.dumps({"answer": answer(job)}, default=str)
+        except BaseException:  # also SystemExit: whatever ends the handler is its error
+            text = json.dumps({"error": traceback.format_exc(limit=-8)})
+        pipe.write(text)
 
 
 def answer(job: dict) -> object:
@@ -44,10 +69,11 @@ def open_session(job: dict) -> object:
 
     connection = connect(
         account=job["account"], user="", host=job["host"], port=job["port"], protocol="http", authenticator="oauth",
-        token=job["token"], login_timeout=10, network_timeout=60, platform_detection_timeout_seconds=0.0, paramstyle="qmark",
+        token=job["token"], login_timeout=10, network_timeout=60, platform_detection_timeout_seconds=0.0,
+        paramstyle="qmark",
     )  # fmt: skip
     return Session.builder.configs({"connection": connection}).create()
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main(sys.argv[1])

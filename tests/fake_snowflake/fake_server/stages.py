@@ -23,7 +23,7 @@ def put(session: Session, engine: Engine, sql: str) -> Result:
     """Where the client is to copy its files to."""
     said = grammar.parse(
         "PUT <source:fileurl> <stage:stageref> ~{ PARALLEL = <parallel:int> | AUTO_COMPRESS = <compress:bool> "
-        "| SOURCE_COMPRESSION = <compression:word> | OVERWRITE = <overwrite:bool> }",
+        "| SOURCE_COMPRESSION = <compression:scalar> | OVERWRITE = <overwrite:bool> }",
         sql,
     )
     thing, inside = stage(session, said["stage"], "WRITE")
