@@ -2,6 +2,8 @@
 
 import json
 import os
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -138,3 +140,21 @@ def test_import_takes_one_kind_of_file(shop: Path) -> None:
     assert run("semantic", "import", "--dbt", "a.yml", "--osi", "b.yml").exit_code == 2
     (shop / "osi.yml").write_text("semantic_model: [{name: x, datasets: [{name: deals, source: shop.main.sales}]}]")
     assert "table: sales" in run("semantic", "import", "--osi", "osi.yml").stdout
+
+
+def test_eval_takes_a_folder_with_a_file_for_each_database(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (shop / "databases").mkdir()
+    with closing(sqlite3.connect(shop / "databases" / "shop.sqlite")) as connection:
+        connection.executescript(
+            "CREATE TABLE sales (id INTEGER PRIMARY KEY, price REAL); INSERT INTO sales VALUES (1, 9.5)"
+        )
+    asked = [
+        {"id": 1, "db_id": "shop", "question": "What did we take in all?", "query": "SELECT sum(price) FROM sales"}
+    ]
+    (shop / "dev.json").write_text(json.dumps(asked))
+    monkeypatch.setattr(
+        open_model, "open_model", lambda *_, **__: FakeListChatModel(responses=["SELECT takings FROM deals"])
+    )
+    words = ["eval", "--questions", "dev.json", "--databases", "databases", "--json"]
+    with_file, without = run(*words, "--semantic", str(shop)), run(*words)
+    assert [json.loads(result.stdout)["correct"] for result in (with_file, without)] == [1, 0]
