@@ -6,6 +6,7 @@ question does not mention and that repeats rows, is left out. Both are told in t
 """
 
 from collections import deque
+from collections.abc import Sequence
 
 from sqlglot import exp
 
@@ -52,7 +53,7 @@ def missing_tables_are_joined(tree: exp.Expr, context: Context) -> tuple[exp.Exp
                 not column.table and column.name.lower() in outputs
             )
             known = known or any(nearly(column.name, c.name) for t in tables.values() for c in t.columns)
-            path = None if known or column.this.quoted else _way_to(column.name, tables, edges, context)
+            path = None if known or column.this.quoted else _way_to(column.name, select, tables, edges, context)
             if path:
                 append_joins(select, path, tables, context)
                 column.set("table", identifier(path[-1][2], context.dialect))
@@ -60,10 +61,14 @@ def missing_tables_are_joined(tree: exp.Expr, context: Context) -> tuple[exp.Exp
     return tree, "; ".join(notes) or "every table needed is in FROM"
 
 
-def _way_to(name: str, tables: dict[str, Table], edges: list[Edge], context: Context) -> list[Edge] | None:
+def _way_to(
+    name: str, select: exp.Select, tables: dict[str, Table], edges: list[Edge], context: Context
+) -> list[Edge] | None:
     """The shortest way along the keys to the one nearest table that has this column."""
     holders = [t.name for t in context.catalog if any(same(name, c.name) for c in t.columns)]
-    paths = [path for holder in holders if (path := shortest([t.name for t in tables.values()], holder, edges))]
+    conditions = [c for join in select.args.get("joins") or [] for c in _conditions(join)]
+    equated = [pair for c in conditions if (pair := pair_of(c, tables))]
+    paths = [p for holder in holders if (p := shortest([t.name for t in tables.values()], holder, edges, equated))]
     best = min((len(path) for path in paths), default=0)
     nearest = [path for path in paths if len(path) == best]
     return nearest[0] if len(nearest) == 1 else None
@@ -238,8 +243,11 @@ def table_node(name: str, context: Context) -> exp.Table:
     return node
 
 
-def shortest(reached: list[str], target: str, edges: list[Edge]) -> list[Edge] | None:
-    """The one shortest way from any reached table to `target`; None if there is none, or more than one."""
+def shortest(reached: list[str], target: str, edges: list[Edge], equated: Sequence[Edge] = ()) -> list[Edge] | None:
+    """The one shortest way from any reached table to `target`; None if there is none, or more than one.
+
+    Ways of one step from columns that the query equates with each other are one way.
+    """
     queue = deque((name, list[Edge]()) for name in reached)
     found: list[list[Edge]] = []
     while queue:
@@ -251,7 +259,21 @@ def shortest(reached: list[str], target: str, edges: list[Edge]) -> list[Edge] |
                 if edge[2] == target:
                     found.append([*path, edge])
                 queue.append((edge[2], [*path, edge]))
-    return found[0] if len({tuple(path) for path in found}) == 1 else None
+    ways = {tuple(path) for path in found}
+    alike = len(ways) > 1 and all(len(way) == 1 and _same_step(way[0], found[0][0], equated) for way in ways)
+    return found[0] if len(ways) == 1 or alike else None
+
+
+def _same_step(step: Edge, other: Edge, equated: Sequence[Edge]) -> bool:
+    """Do both lead to the same column, from one column or from two that are equal?"""
+    if step[2:] != other[2:]:
+        return False
+    starts = {_lower(edge[:2]) for edge in (step, other)}
+    return len(starts) == 1 or any({_lower(e[:2]), _lower(e[2:])} == starts for e in equated)
+
+
+def _lower(parts: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(part.lower() for part in parts)
 
 
 def exists(pair: Edge, tables: dict[str, Table]) -> bool:

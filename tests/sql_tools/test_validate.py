@@ -110,3 +110,17 @@ def test_sql_too_long_to_be_meant_is_refused() -> None:
 def test_deep_nesting_is_refused_not_a_crash() -> None:
     with pytest.raises(InvalidSQLError):
         validate(DraftSQL(text="SELECT " + "(" * 5000 + "1" + ")" * 5000, dialect="duckdb"), context())
+
+
+def test_two_equated_columns_lead_to_a_missing_table_one_way() -> None:
+    refers = {"channel": ("channel", "id")}
+    series = table("series", {"episode": "VARCHAR", "channel": "BIGINT"}, "", refers)
+    cartoon = table("cartoon", {"title": "VARCHAR", "channel": "BIGINT"}, "", refers)
+    catalog = (table("channel", {"id": "BIGINT", "series_name": "VARCHAR"}, "id"), series, cartoon)
+    asked = Context(dialect="duckdb", question="Which series is it?", tables=catalog, catalog=catalog)
+    draft = "SELECT t2.series_name FROM cartoon AS t1 JOIN series AS t2 ON t1.channel = t2.channel"
+    valid = validate(DraftSQL(text=draft, dialect="duckdb"), asked)
+    assert "JOIN channel ON t1.channel = channel.id" in " ".join(valid.text.split())
+    apart = draft.replace("t1.channel = t2.channel", "t1.title = t2.episode")  # two ways that may differ
+    with pytest.raises(InvalidSQLError, match="series_name"):
+        validate(DraftSQL(text=apart, dialect="duckdb"), asked)
