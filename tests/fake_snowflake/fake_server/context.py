@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from fake_server import built_in, cortex
+from fake_server import built_in, cortex, service_functions
 from fake_server.account import Session
 from fake_server.engine import Watch
 from fake_server.errors import SnowflakeError
@@ -36,6 +36,7 @@ CONTEXT: dict[str, Callable[[Session], Any]] = {
 
 def fill(tree: exp.Expression, session: Session, watch: Watch) -> None:
     """Put these functions' values in their places; the innermost first."""
+    service_functions.fill(tree, session)
     for node in reversed(list(tree.find_all(exp.Func))):
         name = function_name(node)
         if name.replace("_", "") in CONTEXT:

@@ -2,7 +2,7 @@
 
 from fake_server.account import Session
 from fake_server.errors import SnowflakeError, syntax_error, unsupported
-from fake_server.resolve import full_name
+from fake_server.service_functions import find
 from sqlglot import exp
 
 TABLE_FUNCTIONS = {
@@ -36,7 +36,7 @@ def require_known(tree: exp.Expression, session: Session, sql: str) -> None:
     """Refuse functions that Snowflake doesn't have, and tables that are neither named nor known functions."""
     for node in tree.find_all(exp.Anonymous):
         name = str(node.this).upper()
-        if name not in SCALAR | TABLE_FUNCTIONS and not _is_own(session, node, name):
+        if name not in SCALAR | TABLE_FUNCTIONS and find(node, session) is None:
             raise SnowflakeError(2140, "42601", f"SQL compilation error:\nUnknown function {name}.")
     for node in tree.find_all(exp.Table):
         if isinstance(node.this, exp.Func) and function_of(node.this) not in TABLE_FUNCTIONS:
@@ -51,18 +51,3 @@ def require_known(tree: exp.Expression, session: Session, sql: str) -> None:
 
 def function_of(node: exp.Func) -> str:
     return str(node.this).upper() if isinstance(node, exp.Anonymous) else node.sql_name().upper()
-
-
-def _is_own(session: Session, node: exp.Anonymous, name: str) -> bool:
-    places = [part.name.upper() for part in _before(node)]
-    if len(places) < 2 and not (session.database and session.schema):
-        return False
-    full = full_name(session, (*places, name))
-    thing = session.account.catalog.things.get(("FUNCTION", full))
-    return thing is not None and session.access.sees_thing(thing)
-
-
-def _before(node: exp.Anonymous) -> list[exp.Expression]:
-    """`d.s` in `d.s.f()`."""
-    dot = node.parent
-    return list(dot.this.flatten() if isinstance(dot.this, exp.Dot) else [dot.this]) if isinstance(dot, exp.Dot) else []
