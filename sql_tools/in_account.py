@@ -185,8 +185,8 @@ def _answer(
         with _opened(begin(session, options, deployment), kind) as (call, warehouse):
             role = warehouse.role
             answer = work(Question(text=question or "", history=call.history), call, warehouse)
-    except CopilotError as error:
-        answer = Answer(status="failed", question=question or "", message=f"{error.message} {error.hint}".strip())
+    except Exception as error:
+        answer = Answer(status="failed", question=question or "", message=_words(error))
     return json_object(record_answer(call, kind, answer, role) if call else answer)
 
 
@@ -247,9 +247,16 @@ def _told() -> Iterator[Json]:
     told: Json = {}
     try:
         yield told
-    except CopilotError as error:
+    except Exception as error:
         told.clear()
-        told.update(json_object({"status": "failed", "message": f"{error.message} {error.hint}".strip()}))
+        told.update(json_object({"status": "failed", "message": _words(error)}))
+
+
+def _words(error: Exception) -> str:
+    """What went wrong; of an error that nobody foresaw only its kind, since its text may quote data."""
+    if isinstance(error, CopilotError):
+        return f"{error.message} {error.hint}".strip()
+    return f"Something went wrong inside Arctic Copilot ({type(error).__name__})."
 
 
 def _explained(sql: str, warehouse: Warehouse) -> Json:

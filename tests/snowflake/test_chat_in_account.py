@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import snowflake.connector
 import streamlit as st
 from streamlit.connections import snowflake_connection as callers
 from streamlit.testing.v1 import AppTest
@@ -39,6 +40,8 @@ def container(shop: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
     for name, value in (("ACCOUNT", shop.account), ("HOST", shop.host), ("PORT", str(shop.port)), ("PROTOCOL", "http")):
         monkeypatch.setenv(f"SNOWFLAKE_{name}", value)
     monkeypatch.setattr(sys, "path", [*sys.path])
+    opened, connect = [], snowflake.connector.connect
+    monkeypatch.setattr("snowflake.connector.connect", lambda **how: opened.append(connect(**how)) or opened[-1])
 
     def open_page(role: str) -> AppTest:
         shop.connection(role)  # makes the user
@@ -53,6 +56,8 @@ def container(shop: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
     st.cache_resource.clear()
     yield open_page
     st.cache_resource.clear()
+    for connection in opened:  # they are kept alive for as long as a viewer looks
+        connection.close()
 
 
 def settled(page: AppTest, is_settled: Callable[[AppTest], Any]) -> AppTest:

@@ -198,3 +198,17 @@ def test_a_verdict_that_is_none_is_told() -> None:
     told = feedback(None, "q", "perhaps", None, Deployment(settings={}, record="R"))  # type: ignore[arg-type]
     assert told["status"] == "failed"
     assert "right or wrong" in told["message"]
+
+
+def test_of_an_error_nobody_foresaw_only_the_kind_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def break_down(*given: Any) -> None:
+        raise ZeroDivisionError("a secret value")
+
+    monkeypatch.setattr(in_account, "open_in_account", break_down)
+    for told in (
+        in_account.ask(None, "How many?", None, UNRECORDED),  # type: ignore[arg-type]
+        in_account.check_sql(None, "SELECT 1", None, UNRECORDED),  # type: ignore[arg-type]
+    ):
+        assert told["status"] == "failed"
+        assert "ZeroDivisionError" in told["message"]
+        assert "secret" not in told["message"]
