@@ -1,4 +1,4 @@
-"""The fixture `shop`: the fake with a shop in it."""
+"""The fixture `shop`: the fake with a shop in it. `shop.py` and `firm.py` beside this can be imported by the tests."""
 
 import importlib.util
 import sys
@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 
-# Loaded by path and under this name, since no folder here may be a package (it would hide `snowflake.connector`).
-_spec = importlib.util.spec_from_file_location("shop", Path(__file__).with_name("shop.py"))
-assert _spec is not None
-assert _spec.loader is not None
-_shop = importlib.util.module_from_spec(_spec)
-sys.modules["shop"] = _shop
-_spec.loader.exec_module(_shop)
+# Loaded by path and under these names, since no folder here may be a package (it would hide `snowflake.connector`).
+for _name in ("shop", "firm"):
+    _spec = importlib.util.spec_from_file_location(_name, Path(__file__).with_name(f"{_name}.py"))
+    assert _spec is not None
+    assert _spec.loader is not None
+    sys.modules[_name] = importlib.util.module_from_spec(_spec)
+    _spec.loader.exec_module(sys.modules[_name])
+_shop = sys.modules["shop"]
 
 
 @pytest.fixture
