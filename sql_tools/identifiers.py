@@ -11,12 +11,14 @@ from sqlglot.optimizer.normalize_identifiers import normalize_identifiers
 
 PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 EXTRA_RESERVED = frozenset(
-    """all and any as asc between by case cast check collate column constraint create cross current_date current_time
-    current_timestamp default desc describe distinct do else end except exists false fetch for foreign from full
-    grant group having if in initially inner intersect into is join lateral leading left like limit natural not null
-    offset on only or order outer over pivot placing primary qualify references returning right row rows select show
-    sample some start summarize symmetric table tablesample then to trailing true union unique unpivot using values
-    variadic when where window with""".split()
+    """all analyse analyze and anti any array as asc asof asymmetric at authorization between binary both by case cast
+    check collate collation column concurrently constraint create cross current_date current_time current_timestamp
+    default deferrable desc describe distinct do else end except exists false fetch for foreign freeze from full
+    glob grant group having if ilike in initially inner intersect into is isnull join lambda lateral leading left
+    like limit natural not notnull null offset on only or order outer over overlaps pivot pivot_longer pivot_wider
+    placing positional primary qualify references returning right row rows sample select semi show similar some
+    start summarize symmetric table tablesample then to trailing true union unique unpack unpivot using values
+    variadic verbose when where window with""".split()
 )
 
 
