@@ -11,21 +11,28 @@ from sqlglot.optimizer.normalize_identifiers import normalize_identifiers
 
 PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 EXTRA_RESERVED = frozenset(
-    """all analyse analyze and anti any array as asc asof asymmetric at authorization between binary both by case cast
-    check collate collation column concurrently constraint create cross current_date current_time current_timestamp
-    default deferrable desc describe distinct do else end except exists false fetch for foreign freeze from full
-    glob grant group having if ilike in initially inner intersect into is isnull join lambda lateral leading left
-    like limit natural not notnull null offset on only or order outer over overlaps pivot pivot_longer pivot_wider
-    placing positional primary qualify references returning right row rows sample select semi show similar some
-    start summarize symmetric table tablesample then to trailing true union unique unpack unpivot using values
-    variadic verbose when where window with""".split()
+    """all and any as asc between by case cast check collate column constraint create cross current_date current_time
+    current_timestamp default desc describe distinct do else end except exists false fetch for foreign from full
+    grant group having if in initially inner intersect into is join lateral leading left like limit natural not null
+    offset on only or order outer over pivot placing primary qualify references returning right row rows sample
+    select show some start summarize symmetric table tablesample then to trailing true union unique unpivot using
+    values variadic when where window with""".split()
 )
+DUCKDB_RESERVED = EXTRA_RESERVED | frozenset(
+    """analyse analyze anti array asof asymmetric at authorization binary both collation concurrently deferrable freeze
+    glob ilike isnull lambda notnull overlaps pivot_longer pivot_wider positional semi similar unpack verbose""".split()
+)
+
+
+def reserved(dialect: str) -> frozenset[str]:
+    """The words that an engine, in lower case, takes for its own where a name could stand."""
+    return DUCKDB_RESERVED if dialect == "duckdb" else EXTRA_RESERVED
 
 
 @lru_cache(maxsize=100_000)
 def needs_quotes(name: str, dialect: str) -> bool:
     """Must this stored name be quoted to mean itself in `dialect`?"""
-    if not PLAIN.match(name) or name.lower() in EXTRA_RESERVED:
+    if not PLAIN.match(name) or name.lower() in reserved(dialect):
         return True
     return dialect == "snowflake" and name != name.upper()
 

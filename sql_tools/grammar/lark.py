@@ -19,7 +19,7 @@ from importlib.resources import files
 from sql_tools.errors import CopilotError
 from sql_tools.grammar.scope import PLACES, table_bit
 from sql_tools.grammar.words import GAP, MUST, keywords, terminals
-from sql_tools.identifiers import EXTRA_RESERVED, needs_quotes
+from sql_tools.identifiers import needs_quotes, reserved
 from sql_tools.models import Table
 
 HEAD = "%llguidance {}\n"
@@ -168,10 +168,10 @@ def escape(text: str) -> str:
 
 def _own_names(tables: list[str], dialect: str) -> list[str]:
     """The terminals of names the writer makes up: any (OUT_NAME), and any that no table has (NAME)."""
-    reserved = f"(?i:{'|'.join(sorted(EXTRA_RESERVED))})"
+    keywords = f"(?i:{'|'.join(sorted(reserved(dialect)))})"
     taken = any_of(name_regex(name, dialect) for name in tables)
     bare, quoted = r"[A-Za-z_\u00C0-\uFFFF][A-Za-z0-9_\u00C0-\uFFFF]{0,60}", r"\"[^\"\x00-\x1f\x7f]{1,60}\""
-    names = {"OUT_NAME": (GAP, reserved), "NAME": (GAP, f"{reserved}|{taken}")}
+    names = {"OUT_NAME": (GAP, keywords), "NAME": (GAP, f"{keywords}|{taken}")}
     names |= {f"BARE_{name}": (MUST, barred) for name, (_, barred) in names.items()}
     return [
         "NIL: /a/ & /b/",
