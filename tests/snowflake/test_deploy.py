@@ -4,6 +4,7 @@ import json
 import os
 import re
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +61,9 @@ def test_a_failure_says_what_was_done_and_what_not_and_it_can_go_on(shop: Any, t
     assert "Done: 01_roles, 02_warehouse, 03_stages, 2 of 04_audit." in message
     assert "Not done: 2 of 04_audit, 05_gpu_pool" in message
     assert "run the same command again" in caught.value.hint
-    deploy_shop(shop, tmp_path)
+    deploy_shop(shop, tmp_path, COPILOT_EXECUTE_AS="CALLER")
+    made = [one["sql"] for one in shop.log("CREATE OR REPLACE PROCEDURE")]
+    assert sum(sql.endswith("EXECUTE AS CALLER") for sql in made) == 6
 
 
 def test_the_command_runs_what_it_planned(shop: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -81,6 +84,15 @@ def test_the_command_runs_what_it_planned(shop: Any, tmp_path: Path, monkeypatch
 def test_nothing_is_taken_away_unless_it_is_meant(shop: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sql_tools.warehouses.snowflake_connect.open_session", lambda connection: pytest.fail("opened"))
     assert CliRunner().invoke(app, ["deploy", "--teardown"], input="n\n").exit_code == 3
+
+
+def test_without_a_connection_it_says_what_to_do(tmp_path: Path) -> None:
+    environment = {**os.environ, "SNOWFLAKE_HOME": str(tmp_path), "COPILOT_BUILD": str(tmp_path / "built")}
+    command = [sys.executable, "-c", "from app.cli import main; main()", "deploy", "--connection", "nowhere"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, cwd=ROOT, env=environment)
+    assert done.returncode == 1
+    assert "connections.toml" in done.stderr + done.stdout
+    assert "Traceback" not in done.stderr
 
 
 def test_an_unknown_step_is_told_without_a_connection() -> None:
