@@ -59,12 +59,13 @@ def months_between(node: exp.Expr) -> exp.Expr:
 
     Source: functions/months_between, Returns.
     """
-    later, earlier = node.this.sql("duckdb"), node.expression.sql("duckdb")
-    seconds = " - ".join(f"(EPOCH(CAST({one} AS TIMESTAMP)) - 86400 * EPOCH(CAST({one} AS DATE)) / 86400 + 86400 * DAY({one}))"
-                         for one in (later, earlier))  # fmt: skip
-    last = " AND ".join(f"DAY({one}) = DAY(LAST_DAY(CAST({one} AS DATE)))" for one in (later, earlier))
+    later, earlier = (f"CAST({one.sql('duckdb')} AS TIMESTAMP)" for one in (node.this, node.expression))
+    seconds = " - ".join(
+        f"(EPOCH({one}) - EPOCH(CAST({one} AS DATE)) + 86400 * DAY({one}))" for one in (later, earlier)
+    )
+    last = " AND ".join(f"DAY({one}) = DAY(LAST_DAY({one}))" for one in (later, earlier))
     return exp.maybe_parse(
-        f"(DATE_DIFF('MONTH', CAST({earlier} AS DATE), CAST({later} AS DATE)) + "
+        f"(DATE_DIFF('MONTH', {earlier}, {later}) + "
         f"CASE WHEN DAY({later}) = DAY({earlier}) OR ({last}) THEN 0 ELSE ({seconds}) / {SECONDS_PER_MONTH}.0 END)",
         dialect="duckdb",
     )

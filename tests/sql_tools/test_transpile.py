@@ -137,6 +137,7 @@ def _plainly_right(case: Case, engine: duckdb.DuckDBPyConnection) -> bool:
 def test_the_rewrites_are_needed(engine: duckdb.DuckDBPyConnection) -> None:
     """sqlglot alone gives other rows, or none, in at least 20 of the cases: else rewrites here have become idle."""
     wrong = [case.title for case in ALL if not case.refused and not _plainly_right(case, engine)]
+    print(f"{len(wrong)} of {sum(not case.refused for case in ALL)} documented cases need a rewrite")
     assert len(wrong) >= 20, wrong
 
 
