@@ -33,6 +33,7 @@ REWRITES: tuple[tuple[type[exp.Expr], Rewrite], ...] = (
     (exp.DateDiff, dates.texts_are_dates),
     (exp.MonthsBetween, dates.months_between),
     (exp.Anonymous, dates.to_date_or_timestamp),
+    (exp.ToChar, dates.to_char),
     (exp.TsOrDsToDate, dates.format_known),
     (exp.StrToTime, dates.format_known),
     (exp.Div, numbers.division_by_zero_fails),

@@ -1,9 +1,12 @@
 """Dates: a DATE stays one in DuckDB only if told so, and some of Snowflake's functions are spelled out."""
 
+import re
 from datetime import UTC, datetime
 
 from sqlglot import exp
+from sqlglot.dialects.dialect import Dialect
 
+DATE_FORMAT = re.compile(r"YY|MM|DD|MON|HH24|HH12|MI|SS|DY", re.IGNORECASE)
 DATE_UNITS = ("YEAR", "QUARTER", "MONTH", "WEEK", "WEEKISO", "DAY")
 SECONDS_PER_MONTH = 31 * 86_400  # MONTHS_BETWEEN takes each month for 31 days
 EPOCH_UNITS = ((31_536_000_000, 1), (31_536_000_000_000, 10**3), (31_536_000_000_000_000, 10**6))  # below, divided by
@@ -89,6 +92,14 @@ def to_date_or_timestamp(node: exp.Expr) -> exp.Expr:
 def _date_of_epoch(number: int) -> str:
     per_second = next((by for below, by in EPOCH_UNITS if number < below), 10**9)
     return datetime.fromtimestamp(number // per_second, UTC).date().isoformat()
+
+
+def to_char(node: exp.Expr) -> exp.Expr:
+    """TO_CHAR of a column by a date's format, which sqlglot takes only where it knows the type. Source: functions/to_char."""
+    format = node.args.get("format")
+    if not isinstance(format, exp.Literal) or not DATE_FORMAT.search(format.name):
+        return node
+    return exp.TimeToStr(this=node.this.copy(), format=Dialect.get_or_raise("snowflake").format_time(format))
 
 
 def format_known(node: exp.Expr) -> exp.Expr:

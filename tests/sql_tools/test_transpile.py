@@ -191,3 +191,19 @@ def test_a_path_is_compared_as_what_it_is_compared_with(condition: str, engine: 
 
 def test_a_subquery_may_divide(engine: duckdb.DuckDBPyConnection) -> None:
     assert rows_of(to_duckdb("SELECT 1::FLOAT / (SELECT 4) AS quarter"), engine) == [(0.25,)]
+
+
+@pytest.mark.parametrize(
+    ("format", "expected"),
+    [("YYYY-MM", "2024-04"), ("yyyymmdd", "20240405"), ("DD MON YYYY, HH24:MI:SS", "05 Apr 2024, 01:02:03")],
+)
+def test_to_char_of_a_column_whose_type_nobody_knows(
+    format: str, expected: str, engine: duckdb.DuckDBPyConnection
+) -> None:
+    sql = f"SELECT TO_CHAR(t, '{format}') FROM (SELECT '2024-04-05 01:02:03'::TIMESTAMP AS t)"
+    assert rows_of(to_duckdb(sql), engine) == [(expected,)]
+
+
+def test_to_char_of_a_number_by_format_is_refused() -> None:
+    with pytest.raises(InvalidSQLError, match="DuckDB has nothing like it"):
+        to_duckdb("SELECT TO_CHAR(n, '$99.0') FROM t")
