@@ -11,7 +11,7 @@ Reason = Callable[[exp.Expr], str]  # empty where there is nothing against it
 ESTIMATES = ("APPROX_TOP_K", "APPROXIMATE_SIMILARITY", "HLL", "MINHASH", "APPROXIMATE_JACCARD_INDEX")
 OWN = ("HASH", "HASH_AGG")
 NESTED_WINDOW = ("CONDITIONAL_CHANGE_EVENT",)
-FLATTEN_OPTIONS = ("OUTER", "RECURSIVE", "MODE")
+FLATTEN_OPTIONS = ("RECURSIVE", "MODE")
 
 
 def require_translatable(tree: exp.Expr) -> None:

@@ -91,13 +91,17 @@ def flatten(node: exp.Expr) -> exp.Expr:
     if explode is None:
         return node
     given = _arguments(explode)
-    whole = f"TO_JSON({given['INPUT'].sql('duckdb')})"
+    whole, path = f"TO_JSON({given['INPUT'].sql('duckdb')})", "LTRIM(SUBSTR(each.fullkey, 2), '.')"  # without `$.`
     if "PATH" in given:
-        whole = f"JSON_EXTRACT({whole}, '$.' || {given['PATH'].sql('duckdb')})"
+        root = given["PATH"].sql("duckdb")
+        whole, path = f"JSON_EXTRACT({whole}, '$.' || {root})", f"{root} || SUBSTR(each.fullkey, 2)"
+    rows = f"JSON_EACH({whole}) AS each"
+    if given.get("OUTER", exp.false()) == exp.true():
+        rows, path = f"(SELECT 1 AS one) AS one LEFT JOIN {rows} ON TRUE", f"COALESCE({path}, '')"
     query = (
-        f"SELECT 1 AS seq, CASE WHEN JSON_TYPE({whole}) = 'OBJECT' THEN each.key END AS key, each.fullkey AS path, "
+        f"SELECT 1 AS seq, CASE WHEN JSON_TYPE({whole}) = 'OBJECT' THEN each.key END AS key, {path} AS path, "
         f"CASE WHEN JSON_TYPE({whole}) = 'ARRAY' THEN CAST(each.key AS BIGINT) END AS index, each.value AS value, "
-        f"{whole} AS this FROM JSON_EACH({whole}) AS each"
+        f"{whole} AS this FROM {rows}"
     )
     name = exp.to_identifier(node.alias or "_flattened")
     return exp.Lateral(this=exp.Subquery(this=_duckdb(query)), alias=exp.TableAlias(this=name))
