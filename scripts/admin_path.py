@@ -78,6 +78,7 @@ def main() -> None:
     server_file = load(ROOT / "tests/fake_snowflake/server.py")
     if reason := server_file.why_not():
         raise SystemExit(reason)
+    os.environ["SNOWFLAKE_DISABLE_PLATFORM_DETECTION"] = "true"  # else the connector asks which cloud it runs in
     shop, server = load(ROOT / "tests/snowflake/shop.py"), server_file.FakeSnowflake()
     try:
         with tempfile.TemporaryDirectory() as folder:
