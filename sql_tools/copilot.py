@@ -12,7 +12,14 @@ from sql_tools.abstain import doubt, says_too_little, weigh
 from sql_tools.answer import answer
 from sql_tools.doubts import Doubts, doubts
 from sql_tools.empty import is_empty, why_empty
-from sql_tools.errors import InvalidSQLError, OverBudgetError, QuestionError, StaleCatalogError, WarehouseError
+from sql_tools.errors import (
+    InvalidSQLError,
+    OverBudgetError,
+    QuestionError,
+    StaleCatalogError,
+    UnavailableError,
+    WarehouseError,
+)
 from sql_tools.execute import execute
 from sql_tools.fingerprints import prompt_hash
 from sql_tools.generate import generate
@@ -244,6 +251,8 @@ class _Run:
             try:
                 outcomes.append(self._try_one(draft, context))
                 self.attempts.append(Attempt(sql=draft.text))
+            except UnavailableError:
+                raise
             except (InvalidSQLError, WarehouseError) as error:
                 self.attempts.append(Attempt(sql=draft.text, problem=error.message))
                 self.last_rule = error.rule if isinstance(error, InvalidSQLError) else ""

@@ -55,6 +55,10 @@ class QueryTimeoutError(WarehouseError):
     """The query ran past its limit and was stopped."""
 
 
+class UnavailableError(WarehouseError):
+    """The engine is out of reach, or runs nothing: other SQL would not help, so no model is asked for any."""
+
+
 class OverBudgetError(CopilotError):
     """The query would read more than the asker's budget: a person has to agree. `sql` is what would have run."""
 

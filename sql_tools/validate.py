@@ -8,7 +8,7 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
-from sql_tools.errors import CopilotError, InvalidSQLError, WarehouseError
+from sql_tools.errors import CopilotError, InvalidSQLError, UnavailableError, WarehouseError
 from sql_tools.identifiers import folded
 from sql_tools.models import Check, Context, DraftSQL, ValidSQL
 from sql_tools.rules import (
@@ -152,5 +152,7 @@ def _any_write(trees: list[exp.Expr]) -> bool:
 def _explain(text: str, explain: Callable[[str], str | None]) -> str | None:
     try:
         return explain(text)
+    except UnavailableError:
+        raise
     except WarehouseError as error:
         raise InvalidSQLError(error.message, error.hint, rule="engine_explain") from error

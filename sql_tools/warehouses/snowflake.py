@@ -52,7 +52,7 @@ class SnowflakeWarehouse:
         self._settings, self._owns = settings, owns_session
         self.session = session  # for models in the same account
         self._statements = Statements(session)
-        who = self._statements.ask(WHO)[0]
+        who = self._statements.ask(WHO, timeout_seconds=EXPLAIN_SECONDS)[0]
         self.account, self.user, self.role = (str(who[key] or "") for key in ("account", "user_name", "role_name"))
         place = Place(str(who["database_name"] or ""), str(who["schema_name"] or ""))
         self._kept = KeptCatalog(self._path(settings))

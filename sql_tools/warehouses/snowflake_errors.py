@@ -7,7 +7,7 @@ where it helps: its texts quote SQL, which quotes values. Source: the connector'
 import re
 from typing import NamedTuple
 
-from sql_tools.errors import QueryTimeoutError, WarehouseError
+from sql_tools.errors import QueryTimeoutError, UnavailableError, WarehouseError
 
 
 class Known(NamedTuple):
@@ -44,6 +44,9 @@ STATEMENT_CODES = {
     90073: Known("The Snowflake warehouse cannot start: its resource monitor's quota is used up.", "Ask an administrator, or use another `warehouse`."),
     90030: Known("Snowflake's catalog says that it would return too much.", "Read fewer schemas: ARCTIC_COPILOT_SNOWFLAKE_SCHEMAS."),
 }  # fmt: skip
+UNAVAILABLE = (EXPIRED, CLOSED, UNREACHED, CUT, NO_WORD, WRONG_ACCOUNT, *LOGIN_CODES.values())
+UNAVAILABLE_CODES = (606, 90073)
+SUSPENDED_WORDS = "The Snowflake warehouse is suspended"
 STALE_CODES = (904, 2003, 2043)
 TIMEOUT_CODES = (630,)
 CANCELLED_CODES = (604,)
@@ -66,6 +69,8 @@ def warehouse_error(error: Exception, *, timeout_seconds: float = 0.0) -> Wareho
     known = _known(code, text)
     if known is None:
         return WarehouseError(_plain(text), query_id=query_id)
+    if known in UNAVAILABLE or code in UNAVAILABLE_CODES or known.message.startswith(SUSPENDED_WORDS):
+        return UnavailableError(known.message, known.hint, query_id=query_id)
     named = NAMED.search(text) if code in STALE_CODES else None
     message = f"{named.group(1)} does not exist, or your role may not read it." if named else known.message
     return WarehouseError(message, known.hint, query_id=query_id)

@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import uuid4
 
-from sql_tools.errors import WarehouseError
+from sql_tools.errors import UnavailableError, WarehouseError
 from sql_tools.models import ResultColumn
 from sql_tools.query_tag import query_tag
 from sql_tools.warehouses.snowflake_errors import CANCELLED_CODES, CUT, NO_WORD, code_of, warehouse_error
@@ -72,6 +72,9 @@ class Statements:
         closing = threading.Thread(target=self._close, daemon=True)
         closing.start()
         closing.join(CLOSE_SECONDS)
+        if closing.is_alive():  # else Snowpark tries again when Python ends, and nothing bounds that
+            with suppress(AttributeError):
+                self.session.connection._rest = None
 
     def _close(self) -> None:
         with suppress(Exception):
@@ -128,7 +131,7 @@ class _Run:
         if self.fetched is not None:
             return self.fetched
         if self.error is None:
-            raise WarehouseError(NO_WORD.message, NO_WORD.hint)
+            raise UnavailableError(NO_WORD.message, NO_WORD.hint)
         raise _ours(self.error, self.timeout_seconds, time.monotonic() - self.started) from self.error
 
 
@@ -161,6 +164,6 @@ def _ours(error: Exception, timeout_seconds: float, spent_seconds: float) -> War
     from snowflake.snowpark.exceptions import SnowparkClientException
 
     if not isinstance(error, Error | SnowparkClientException):  # sockets, urllib3, JSON: the line is cut
-        return WarehouseError(CUT.message, CUT.hint)
+        return UnavailableError(CUT.message, CUT.hint)
     stopped = code_of(error) in CANCELLED_CODES and spent_seconds < timeout_seconds
     return warehouse_error(error, timeout_seconds=0.0 if stopped else timeout_seconds)

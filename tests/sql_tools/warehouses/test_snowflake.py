@@ -14,7 +14,7 @@ import pytest
 from langchain_core.language_models.fake_chat_models import FakeListChatModel
 
 from sql_tools import Answer, Settings, ask, check
-from sql_tools.errors import QueryTimeoutError, SettingsError, StaleCatalogError, WarehouseError
+from sql_tools.errors import QueryTimeoutError, SettingsError, StaleCatalogError, UnavailableError, WarehouseError
 from sql_tools.score import compare_rows
 from sql_tools.warehouses import open_warehouse, snowflake
 from sql_tools.warehouses.snowflake import SnowflakeWarehouse
@@ -262,6 +262,16 @@ def test_a_suspended_warehouse_says_what_to_name(opened: Open, account: Any) -> 
     assert "warehouse" in caught.value.hint
 
 
+def test_no_model_is_asked_for_other_sql_where_none_can_run(opened: Open, account: Any, settings: Settings) -> None:
+    warehouse = opened(sample_seconds=0)
+    warehouse.tables()
+    account.run("ALTER WAREHOUSE COMPUTE_WH SET AUTO_RESUME = FALSE", "ALTER WAREHOUSE COMPUTE_WH SUSPEND")
+    model = says(COUNT, "SELECT 1 FROM ORDERS")
+    with pytest.raises(UnavailableError):
+        ask("How many orders are there?", warehouse, model, settings)
+    assert model.i == 1
+
+
 def test_a_token_that_expired_is_renewed_by_the_connector_or_said_to_be(opened: Open, account: Any) -> None:
     warehouse = opened()
     account.expire("READER_USER")
@@ -279,7 +289,7 @@ def test_a_network_cut_in_mid_query_is_an_error_within_the_limit(account: Any, s
         account.slow("COUNT", 30)
         threading.Timer(0.5, line.cut).start()
         started = time.monotonic()
-        with pytest.raises(WarehouseError, match=r"broke off|cannot be reached|limit") as caught:
+        with pytest.raises(UnavailableError, match=r"broke off|cannot be reached|limit") as caught:
             warehouse.run(COUNT, max_rows=1, timeout_seconds=2)
         assert time.monotonic() - started < 15
         assert caught.value.hint
