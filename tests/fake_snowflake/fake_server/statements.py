@@ -4,7 +4,19 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from fake_server import deploy, explain, grants, procedures, query, session_statements, show, stages, tables
+from fake_server import (
+    alter,
+    deploy,
+    explain,
+    grants,
+    places,
+    procedures,
+    query,
+    session_statements,
+    show,
+    stages,
+    tables,
+)
 from fake_server.account import Session
 from fake_server.engine import Engine, Watch
 from fake_server.errors import SnowflakeError, syntax_error
@@ -23,10 +35,10 @@ PLAIN: tuple[tuple[str, Handler], ...] = (
     ("CREATE( OR REPLACE)? ROLE", grants.create_role),
     ("CREATE( OR REPLACE)? USER", grants.create_user),
     ("DROP (ROLE|USER)", grants.drop_role),
-    ("CREATE( OR REPLACE)?( TRANSIENT)? (DATABASE|SCHEMA)", tables.create_place),
-    ("DROP (TABLE|VIEW|SCHEMA|DATABASE)", tables.drop),
-    ("ALTER (TABLE|VIEW)", tables.alter_table),
-    ("COMMENT", tables.comment_on),
+    ("CREATE( OR REPLACE)?( TRANSIENT)? (DATABASE|SCHEMA)", places.create_place),
+    ("DROP (TABLE|VIEW|SCHEMA|DATABASE)", places.drop),
+    ("ALTER (TABLE|VIEW)", alter.alter_table),
+    ("COMMENT", alter.comment_on),
     ("PUT", stages.put),
     ("GET", stages.get),
     ("LIST|LS", stages.list_files),

@@ -1,17 +1,16 @@
-"""Databases, schemas, tables, views and their rows: CREATE, ALTER, DROP, COMMENT, INSERT and the rest of DML."""
+"""Tables, views and their rows: CREATE, and INSERT and the rest of DML."""
 
 import itertools
 from typing import Any
 
-from fake_server import context, grammar
+from fake_server import context
 from fake_server.account import Session
 from fake_server.catalog import Column, ForeignKey, Name, Table
-from fake_server.engine import Engine, Watch, ident, place, read_columns, stored
-from fake_server.errors import already_exists, cannot_operate, no_privilege, not_found
+from fake_server.engine import Engine, Watch, place, read_columns, stored
+from fake_server.errors import already_exists, no_privilege, not_found
 from fake_server.lexer import path
 from fake_server.query import parse, require_warehouse, translated
 from fake_server.resolve import (
-    full_name,
     is_cte,
     quote_all,
     real_tables,
@@ -88,7 +87,7 @@ def _declared(session: Session, holder: exp.Schema | None, table: Table) -> dict
     for part in list(holder.expressions) if holder else []:
         if isinstance(part, exp.ColumnDef):
             declared[spelled(part.this)] = _column(session, part, table)
-        elif _keys(session, part, table, ""):
+        elif keep_key(session, part, table, ""):
             part.pop()
     return declared
 
@@ -121,10 +120,10 @@ def _special_type(kind: exp.DataType | None) -> str:
     )
 
 
-def _keys(session: Session, part: exp.Expression, table: Table, name: str) -> bool:
+def keep_key(session: Session, part: exp.Expression, table: Table, name: str) -> bool:
     """Keep a key that is declared beside the columns; was it one?"""
     if isinstance(part, exp.Constraint):
-        return any([_keys(session, one, table, spelled(part.this)) for one in part.expressions])
+        return any([keep_key(session, one, table, spelled(part.this)) for one in part.expressions])
     if isinstance(part, exp.PrimaryKey):
         table.primary_key = tuple(spelled(_bare(one)) for one in part.expressions)
     elif isinstance(part, exp.ForeignKey):
@@ -219,195 +218,3 @@ def drop_in_engine(session: Session, engine: Engine, table: Table) -> None:
     if table.made:
         what = "VIEW" if table.kind == "VIEW" else "TABLE"
         engine.connection(session, own=False)._duck_conn.execute(f"DROP {what} IF EXISTS {place(table.name)}")
-
-
-def require_owner(session: Session, kind: str, name: Name, owner: str) -> None:
-    if not session.access.may("OWNERSHIP", kind, name, owner):
-        raise no_privilege(kind, name[-1])
-
-
-def alter_table(session: Session, engine: Engine, sql: str) -> Result:
-    """ALTER TABLE: columns, comments, keys, names. Its grammar is the documented one, cut down to these."""
-    said = grammar.parse(
-        "ALTER {TABLE|VIEW} [IF EXISTS] <name:name> { "
-        "RENAME TO <to:name> | SET COMMENT = <comment:string> | UNSET COMMENT !bare "
-        "| {ALTER|MODIFY} [COLUMN] <column:ident> { COMMENT <text:string> | UNSET COMMENT | SET NOT NULL | DROP NOT NULL } "
-        "| RENAME COLUMN <column:ident> TO <new:ident> | DROP COLUMN [IF EXISTS] <gone:ident> "
-        "| ADD [CONSTRAINT <key:ident>] PRIMARY KEY <primary:parens> "
-        "| ADD [CONSTRAINT <key:ident>] FOREIGN KEY <foreign:parens> REFERENCES <other:name> [<theirs:parens>] "
-        "| ADD [COLUMN] [IF NOT EXISTS] <added:ident> <type:type> [COMMENT <text:string>] | SWAP WITH <swap:name> "
-        "| SET DATA_RETENTION_TIME_IN_DAYS = <days:int> }",
-        sql,
-    )
-    table = require_table(session, full_name(session, said["name"], "ALTER TABLE"), privilege="OWNERSHIP", kind="Table")
-    engine.make(table)
-    duck = engine.connection(session, own=False)._duck_conn
-    where = place(table.name)
-    if "to" in said:
-        _rename(session, engine, table, full_name(session, said["to"]), duck)
-    elif "comment" in said or "bare" in said:
-        table.comment = said.get("comment", "")
-    elif "primary" in said:
-        table.primary_key = tuple(one["name"] for one in grammar.parse("<name:ident>,...", said["primary"])["items"])
-    elif "foreign" in said:
-        _add_foreign(session, table, said)
-    elif "gone" in said:
-        _column_of(table, said["gone"])
-        duck.execute(f"ALTER TABLE {where} DROP COLUMN {ident(said['gone'])}")
-        table.columns = [c for c in table.columns if c.name != said["gone"]]
-    elif "new" in said:
-        column = _column_of(table, said["column"])
-        duck.execute(f"ALTER TABLE {where} RENAME COLUMN {ident(column.name)} TO {ident(said['new'])}")
-        column.name = said["new"]
-    elif "added" in said:
-        duck.execute(f"ALTER TABLE {where} ADD COLUMN {ident(said['added'])} {_engine_type(said['type'])}")
-        table.columns.append(next(c for c in read_columns(duck, table.name) if c.name == said["added"]))
-        table.columns[-1].comment = said.get("text", "")
-    elif "column" in said:
-        column = _column_of(table, said["column"])
-        column.comment = said.get("text", "")
-    table.touch()
-    return status("Statement executed successfully.")
-
-
-def _engine_type(type_name: str) -> str:
-    kind = exp.DataType.build(type_name, dialect="snowflake")
-    text = kind.sql(dialect="duckdb")
-    return "BIGINT" if text in ("DECIMAL(38, 0)", "INT") else text
-
-
-def _add_foreign(session: Session, table: Table, said: dict[str, Any]) -> None:
-    sql = f"CREATE TABLE x (FOREIGN KEY ({said['foreign']}) REFERENCES {path(*full_name(session, said['other']))}"
-    tree = parse(sql + (f" ({said['theirs']})" if "theirs" in said else "") + ")")
-    _keys(session, tree.find(exp.ForeignKey), table, said.get("key", ""))
-
-
-def _column_of(table: Table, name: str) -> Column:
-    found = next((c for c in table.columns if c.name == name), None)
-    if found is None:
-        raise not_found("Column", name)
-    return found
-
-
-def _rename(session: Session, engine: Engine, table: Table, name: Name, duck: Any) -> None:
-    if name in session.account.catalog.tables:
-        raise already_exists(path(*name))
-    duck.execute(f"ALTER TABLE {place(table.name)} RENAME TO {ident(stored(name)[2])}")
-    session.account.catalog.tables.pop(table.name)
-    table.name = name
-    session.account.catalog.tables[name] = table
-
-
-def comment_on(session: Session, engine: Engine, sql: str) -> Result:
-    said = grammar.parse(
-        "COMMENT [IF EXISTS] ON { COLUMN <column:name> | {TABLE|VIEW} <table:name> | SCHEMA <schema:name> | DATABASE <database:ident> } IS <text:string>",
-        sql,
-    )
-    catalog = session.account.catalog
-    if "column" in said:
-        *name, column = said["column"]
-        table = require_table(session, full_name(session, tuple(name)), privilege="OWNERSHIP", kind="Table")
-        _column_of(table, column).comment = said["text"]
-        table.touch()
-    elif "table" in said:
-        table = require_table(session, full_name(session, said["table"]), privilege="OWNERSHIP", kind="Table")
-        table.comment = said["text"]
-        table.touch()
-    elif "schema" in said:
-        catalog.schemas[require_schema(session, said["schema"])].said["comment"] = said["text"]
-    elif said["database"] in session.access.databases():
-        catalog.databases[said["database"]].said["comment"] = said["text"]
-    else:
-        raise cannot_operate()
-    return status("Statement executed successfully.")
-
-
-def create_place(session: Session, engine: Engine, sql: str) -> Result:
-    """CREATE DATABASE and SCHEMA, which become the session's own."""
-    said = grammar.parse(
-        "CREATE [OR REPLACE !replace] [TRANSIENT] {DATABASE|SCHEMA !schema} [IF NOT EXISTS !exists] <name:name> [WITH MANAGED ACCESS] "
-        "[DATA_RETENTION_TIME_IN_DAYS = <days:int>] [COMMENT = <comment:string>]",
-        sql,
-    )
-    catalog, name = session.account.catalog, said["name"]
-    is_schema = "schema" in said
-    if is_schema:
-        name = name if len(name) == 2 else (session.database or "", *name)
-        if not session.access.sees_database(name[0]):
-            raise cannot_operate()
-        if not session.access.may("CREATE SCHEMA", "DATABASE", name[:1], catalog.databases[name[0]].owner):
-            raise no_privilege("database", name[0])
-    elif not session.access.is_admin and not session.access.may("CREATE DATABASE", "ACCOUNT", ()):
-        raise no_privilege("account", session.account.name)
-    known = name in catalog.schemas if is_schema else name[0] in catalog.databases
-    what = "Schema" if is_schema else "Database"
-    if known and "exists" in said:
-        return status(f"{name[-1]} already exists, statement succeeded.")
-    if known and "replace" not in said:
-        raise already_exists(path(*name))
-    if known:
-        drop_place_in_engine(session, engine, name)
-    if is_schema:
-        catalog.add_schema(name, session.role)
-        catalog.schemas[name].said["comment"] = said.get("comment", "")
-        session.account.grants.future("SCHEMA", name, session.role)
-    else:
-        catalog.add_database(name[0], session.role)
-        catalog.databases[name[0]].said["comment"] = said.get("comment", "")
-    engine.account.make_room(name[0], name[1] if is_schema else "PUBLIC")
-    session.database, session.schema = name[0], name[1] if is_schema else "PUBLIC"
-    return status(f"{what} {name[-1]} successfully created.")
-
-
-def drop(session: Session, engine: Engine, sql: str) -> Result:
-    """DROP TABLE, VIEW, SCHEMA, DATABASE."""
-    said = grammar.parse("DROP <kind:word> [IF EXISTS !exists] <name:name> [{CASCADE|RESTRICT}]", sql)
-    kind, catalog = said["kind"], session.account.catalog
-    try:
-        if kind in ("TABLE", "VIEW"):
-            name = full_name(session, said["name"], f"DROP {kind}")
-            table = require_table(session, name, privilege="OWNERSHIP", kind=kind.title())
-            drop_in_engine(session, engine, table)
-            catalog.tables.pop(name)
-        elif kind == "SCHEMA":
-            name = require_schema(session, said["name"])
-            require_owner(session, kind, name, catalog.schemas[name].owner)
-            drop_place_in_engine(session, engine, name)
-        else:
-            name = said["name"]
-            if not session.access.sees_database(name[0]):
-                raise not_found("Database", path(*name))
-            require_owner(session, kind, name, catalog.databases[name[0]].owner)
-            drop_place_in_engine(session, engine, name)
-    except Exception:
-        if "exists" in said and not _there(catalog, said, session):
-            return status("Drop statement executed successfully (object already dropped).")
-        raise
-    session.account.grants.drop(name)
-    return status(f"{name[-1]} successfully dropped.")
-
-
-def _there(catalog: Any, said: dict[str, Any], session: Session) -> bool:
-    name = said["name"]
-    if said["kind"] == "DATABASE":
-        return name[0] in catalog.databases
-    if said["kind"] == "SCHEMA":
-        return (name if len(name) == 2 else (session.database, *name)) in catalog.schemas
-    return (session.database, session.schema, *name)[-3:] in catalog.tables
-
-
-def drop_place_in_engine(session: Session, engine: Engine, name: Name) -> None:
-    """Drop a schema's or database's tables, and forget the place."""
-    catalog = session.account.catalog
-    tables = [t for key, t in list(catalog.tables.items()) if key[: len(name)] == name]
-    for table in sorted(tables, key=lambda t: t.kind != "VIEW"):
-        drop_in_engine(session, engine, table)
-    if len(name) == 1:
-        catalog.drop_database(name[0])
-    else:
-        catalog.drop_schema(name)
-    for database in engine.roles.values():
-        for key in [k for k in database.versions if k[: len(name)] == name and len(k) == 3]:
-            database.versions.pop(key)
-    if (session.database, session.schema)[: len(name)] == name:
-        session.database, session.schema = (None, None) if len(name) == 1 else (session.database, None)
