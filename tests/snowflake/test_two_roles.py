@@ -4,7 +4,10 @@ Whatever a role gets (what the model is told about it too) is searched for the o
 on the tests' server: masking and row access policies are not exercised. Two mutants show that the suite can fail.
 """
 
+import os
 import re
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -144,6 +147,27 @@ def test_names_that_are_known_give_no_more_than_what_was_typed(role: str, firm: 
     with opened(firm, role, settings) as warehouse:
         got = errors(warehouse, settings, typed) + library(warehouse, settings, typed)
     assert leaks(role, got, typed) == []
+
+
+def test_the_command_line_tells_one_user_in_two_roles_nothing_across(firm: Any, tmp_path: Path) -> None:
+    """One home folder, one cache, one user: only the role of the connection differs."""
+    where = {"database": "FIRM", "schema": "PUBLIC"}
+    firm.connections_toml(
+        tmp_path / "connections.toml", {role: firm.connection(role, "BOTH", **where) for role in CANARY}
+    )
+    kept = {"SNOWFLAKE_HOME": str(tmp_path), "ARCTIC_COPILOT_CACHE_DIR": str(tmp_path / "cache")}
+    environment = {**os.environ, **kept, "ARCTIC_COPILOT_SNOWFLAKE_SCHEMAS": "FIRM", "ARCTIC_COPILOT_SEMANTIC": VIEW}
+
+    def told(role: str, *arguments: str) -> str:
+        command = [sys.executable, "-c", "from app.cli import main; main()", *arguments]
+        command += ["--warehouse", f"snowflake:{role}", "--json"]
+        ended = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=120, check=False)
+        return ended.stdout + ended.stderr
+
+    assert "qzxcomment" in told("HR", "schema").lower()
+    got = [told("SALES", "schema"), told("SALES", "check", attacks("SALES", GUESSES)[0])]
+    assert "nwxcomment" in got[0].lower()
+    assert leaks("SALES", got) == []
 
 
 def test_a_table_that_is_hidden_and_one_that_is_not_there_read_alike(firm: Any, settings: Settings) -> None:
