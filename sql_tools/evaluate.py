@@ -183,9 +183,18 @@ def _made_with(questions: Sequence[EvalQuestion], settings: Settings, model: str
         "model": model,
         "seed": seed,
         "settings": settings.model_dump(mode="json", exclude={"api_key", "cache_dir", "warehouse", "model"}),
+        "semantic": _digest(file.read_bytes() for file in _semantic_files(settings.semantic)),
         "code": _digest(file.read_bytes() for file in _code()),
         "questions": _digest([text.encode()]),
     }
+
+
+def _semantic_files(named: str) -> list[Path]:
+    """The semantic file, or those of the folder; none where a view or nothing is named."""
+    path = Path(named).expanduser()
+    if not named or not path.exists():
+        return []
+    return [path] if path.is_file() else sorted(file for file in path.iterdir() if file.is_file())
 
 
 def _code() -> list[Path]:

@@ -149,6 +149,17 @@ def test_a_run_made_by_other_code_is_refused(databases: Path, tmp_path: Path, mo
         run([question(1)], databases, answers((1,)), out=tmp_path / "out")
 
 
+def test_a_run_with_another_semantic_file_is_refused(databases: Path, tmp_path: Path) -> None:
+    def with_file(text: str) -> EvalReport:
+        (tmp_path / "shop.yaml").write_text(text)
+        settings = Settings(semantic=str(tmp_path / "shop.yaml"))
+        return evaluate([question(1)], databases, answers((1,)), settings=settings, out=tmp_path / "out")
+
+    with_file("name: one")
+    with pytest.raises(SettingsError, match="another semantic"):
+        with_file("name: two")
+
+
 def test_progress_counts_to_the_end(databases: Path) -> None:
     seen: list[tuple[int, int, bool]] = []
     run(
