@@ -29,6 +29,9 @@ def test_the_warehouse_s_own_limit_is_a_floor(fake_snowflake):
         fake_snowflake.run("SELECT SYSTEM$WAIT(20)")
 
 
+@pytest.mark.filterwarnings(
+    "ignore::pytest.PytestUnhandledThreadExceptionWarning"
+)  # the connector's own, which cancels in vain
 def test_a_cut_line_breaks_a_running_query(fake_snowflake):
     import snowflake.connector
 
