@@ -4,7 +4,6 @@ The container is simulated: its environment variables, its token file, and the h
 """
 
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 import pytest
 import snowflake.connector
 import streamlit as st
+from page import settled
 from streamlit.connections import snowflake_connection as callers
 from streamlit.testing.v1 import AppTest
 
@@ -58,17 +58,6 @@ def container(shop: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
     st.cache_resource.clear()
     for connection in opened:  # they are kept alive for as long as a viewer looks
         connection.close()
-
-
-def settled(page: AppTest, is_settled: Callable[[AppTest], Any]) -> AppTest:
-    """Run again, as the page's polling does, until it is so, or there is an error to read."""
-    for _ in range(200):
-        assert not page.exception, page.exception
-        if is_settled(page) or page.error:
-            return page
-        threading.Event().wait(0.1)
-        page.run()
-    raise AssertionError("the page did not get there")
 
 
 def shown(page: AppTest) -> str:

@@ -5,7 +5,6 @@ As test_two_roles.py, with the canaries of `firm.py`; the procedures run as depl
 
 import json
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 import pytest
 import streamlit as st
 from firm import CANARY, COUNT, FIRM, GUESSES, KNOWN, QUESTIONS, VARIABLES, VIEW, attacks, leaks
+from page import settled
 from streamlit.connections import snowflake_connection as callers
 from streamlit.testing.v1 import AppTest, local_script_runner
 
@@ -129,17 +129,6 @@ def with_sessions_of_their_own() -> Callable[..., None]:
         plain(self, session_id=f"{session_id} {id(session_state)}", session_state=session_state, **more)
 
     return init
-
-
-def settled(page: AppTest, is_settled: Callable[[AppTest], Any]) -> AppTest:
-    """Run again, as the page's polling does, until it is so, or there is an error to read."""
-    for _ in range(300):
-        assert not page.exception, page.exception
-        if is_settled(page) or page.error:
-            return page
-        threading.Event().wait(0.1)
-        page.run()
-    raise AssertionError("the page did not get there")
 
 
 def shown(page: AppTest) -> str:
