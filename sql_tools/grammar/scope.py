@@ -26,7 +26,8 @@ PLACES: dict[str, str] = {
     "OMD": hex(bits(OUTER_MANY, DERIVED)),
     "ENTER": hex(ALL & ~(bits(ALIAS, EARLIER_ALIAS) | span(COUNT) | span(SETS))),  # a subquery starts afresh
     "FORGET": hex(bits(OUTER_MANY, DERIVED, WITH, CTES) | span(DEPTH)),
-    "NEXT": hex(bits(OUTER_MANY, WITH, CTES, EARLIER_ALIAS) | span(DEPTH) | span(SETS)),  # the next SELECT of a set operation
+    # the next SELECT of a set operation
+    "NEXT": hex(bits(OUTER_MANY, WITH, CTES, EARLIER_ALIAS) | span(DEPTH) | span(SETS)),
     "L": str(LIST),
     "SETS": SETS,
     "COUNT": COUNT,
