@@ -132,7 +132,7 @@ class Chat:
         scheme = [{"name": "prefers-color-scheme", "value": theme}]
         self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": scheme})
         self.driver.get(self.url)
-        until(lambda: "Try one of these" in self.text)
+        until(lambda: "Try one of these" in self.text and bool(self.find("stChatInputTextArea")))
         return self
 
     def ask(self, question: str) -> None:
