@@ -1,7 +1,7 @@
 """What share of a decode step does the grammar take? `python tests/bench/grammar_share.py [URL#MODEL]`, on the demo's schema.
 
-URL is vLLM's or llama.cpp's OpenAI-compatible address; without one, the embedded default. The same prompt is answered with the
-schema's grammar and without it, by turns, after one unmeasured answer each: milliseconds from one token to the next (medians
+URL is vLLM's or llama.cpp's OpenAI-compatible address; without one, the embedded default. The same short prompt (a step takes as long
+after a long one) is answered with the schema's grammar and without it, by turns, after one unmeasured answer each: milliseconds from one token to the next (medians
 over the rounds of each answer's mean), their ratio, and the share of a step that the grammar takes.
 """
 
@@ -15,14 +15,12 @@ from app.open_model import open_model
 from sql_tools.grammar import sendable
 from sql_tools.llms.grammar_field import grammar_options
 from sql_tools.models import Question
-from sql_tools.prompt import prompt
 from sql_tools.retrieve import retrieve
 from sql_tools.settings import read_settings
 from sql_tools.warehouses import open_warehouse
 
-ROUNDS = 7
-QUESTION = "For each customer list every column of the customer, its nation's name and region's name, in this order."
-ROLES = {"human": "user", "ai": "assistant", "system": "system"}
+ROUNDS = 5
+QUESTION = "Write one SELECT in a ```sql block: all columns of CUSTOMER by name, then N_NAME of NATION and R_NAME of REGION, joined."
 
 
 def main(model_name: str | None) -> None:
@@ -33,7 +31,10 @@ def main(model_name: str | None) -> None:
     model: Any = open_model(settings)
     grammar = sendable(context.tables, context.dialect)
     assert grammar
-    messages = [{"role": ROLES[m.type], "content": m.content} for m in prompt(Question(text=QUESTION), context)]
+    columns = "\n".join(
+        f"{t.name}({', '.join(c.name for c in t.columns)})" for t in context.tables if t.name in QUESTION
+    )
+    messages = [{"role": "user", "content": f"{columns}\n\n{QUESTION}"}]
     ways: dict[str, dict[str, Any]] = {"without": {}, "with": grammar_options(model, grammar)}
     steps: dict[str, list[float]] = {way: [] for way in ways}
     texts: dict[str, str] = {}
@@ -51,7 +52,7 @@ def main(model_name: str | None) -> None:
 def answered(model: Any, messages: list[dict[str, str]], options: dict[str, Any]) -> tuple[float, str]:
     """Seconds from one token to the next, and the text."""
     stream = model.root_client.chat.completions.create(
-        model=model.model_name, messages=messages, temperature=0.0, max_tokens=160, stream=True, **options
+        model=model.model_name, messages=messages, temperature=0.0, max_tokens=64, stream=True, **options
     )
     times, text = [], ""
     for chunk in stream:
