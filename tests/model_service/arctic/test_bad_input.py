@@ -125,7 +125,10 @@ VALUES: dict[str, tuple[Damage, str]] = {
 }
 
 
-@pytest.mark.parametrize(("command", "damage"), [(c, d) for d in DAMAGES for c in COMMANDS])
+@pytest.mark.parametrize(
+    ("command", "damage"),
+    [(c, d) for d in DAMAGES for c in COMMANDS] + [(c, d) for d in VALUES for c in WEIGHTS_READ],
+)
 def test_a_damaged_checkpoint_is_one_line_and_exit_code_1(
     command: str,
     damage: str,
@@ -135,22 +138,7 @@ def test_a_damaged_checkpoint_is_one_line_and_exit_code_1(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     copy = Path(shutil.copytree(make_checkpoint(), tmp_path / "copy"))
-    spoil, words = DAMAGES[damage]
-    spoil(copy)
-    assert_refused(command, copy, words, tmp_path, monkeypatch, capsys)
-
-
-@pytest.mark.parametrize(("command", "damage"), [(c, d) for d in VALUES for c in WEIGHTS_READ])
-def test_weights_that_are_no_numbers_are_one_line_and_exit_code_1(
-    command: str,
-    damage: str,
-    make_checkpoint: MakeCheckpoint,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    copy = Path(shutil.copytree(make_checkpoint(), tmp_path / "copy"))
-    spoil, words = VALUES[damage]
+    spoil, words = (DAMAGES | VALUES)[damage]
     spoil(copy)
     assert_refused(command, copy, words, tmp_path, monkeypatch, capsys)
 
