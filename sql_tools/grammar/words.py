@@ -13,10 +13,13 @@ WORD = re.compile(r"\b([PISK])_([A-Z_]+)\b")
 
 COMMON: dict[str, str] = {
     "FUNCTION1": """abs acos asin atan ceil cos day dayname dayofweek dayofyear degrees exp floor hour last_day length
-        ln log lower ltrim minute month monthname quarter radians reverse round rtrim second sign sin sqrt tan trim upper week
+        ln log lower ltrim minute month monthname quarter radians reverse round rtrim second sign sin sqrt tan upper week
         year""",
-    "FUNCTION2": """atan2 contains left log ltrim mod nullif pow power right round rtrim substr substring""",
-    "FUNCTION3": """lpad replace rpad regexp_replace split_part substr substring translate""",
+    "FUNCTION2": """atan2 contains left log ltrim mod nullif pow power right round rtrim""",
+    "FUNCTION3": """lpad replace rpad regexp_replace split_part translate""",
+    "OPERAND1": "trim",
+    "OPERAND2": "substr substring",
+    "OPERAND3": "substr substring",
     "FUNCTION": "coalesce concat concat_ws greatest least",
     "AGGREGATE": """any_value approx_count_distinct avg count max median min mode stddev stddev_pop stddev_samp sum
         var_pop var_samp variance""",
@@ -43,13 +46,16 @@ SNOWFLAKE: dict[str, str] = {
     "FUNCTION1": """array_size ascii cbrt chr dayofmonth dayofweekiso initcap nullifzero parse_json square to_boolean
         to_double to_variant trunc try_parse_json try_to_double typeof weekiso weekofyear yearofweek
         zeroifnull""",
-    "FUNCTION2": """add_months array_cat array_contains array_to_string charindex date_part date_trunc div0 div0null
+    "FUNCTION2": """add_months array_cat array_contains array_to_string charindex date_trunc div0 div0null
         endswith ifnull months_between nvl regexp_count repeat split startswith""",
     "FUNCTION3": """convert_timezone date_from_parts dateadd datediff iff nvl2""",
-    "FUNCTION": """array_construct date decode position regexp_instr regexp_like regexp_substr time to_char to_date
+    "OPERAND2": "position",
+    "OPERAND3": "position",
+    "FUNCTION": """array_construct date decode regexp_instr regexp_like regexp_substr time to_char to_date
         to_decimal to_number to_timestamp to_timestamp_ltz to_timestamp_ntz to_timestamp_tz to_varchar
         try_to_date try_to_decimal try_to_number try_to_timestamp try_to_timestamp_ntz""",
-    "FPART": """date_part date_trunc dateadd datediff timestampadd timestampdiff""",
+    "OPERAND_PART": "date_part",
+    "FPART": """date_trunc dateadd datediff timestampadd timestampdiff""",
     "AGGREGATE": """booland_agg boolor_agg count_if""",
 }
 TYPES = {
@@ -59,12 +65,14 @@ TYPES = {
 }
 PARTS = "year quarter month week day dow doy hour minute second epoch isodow isoyear decade century dayofweek dayofyear"
 FUNCTION_CLASSES = (
-    *"FUNCTION1 FUNCTION2 FUNCTION3 FUNCTION FPART AGGREGATE AGGREGATE2 LISTING COLLECT PERCENTILE RANK WINDOW1 WINDOW".split(),
+    *"FUNCTION1 FUNCTION2 FUNCTION3 FUNCTION FPART OPERAND1 OPERAND2 OPERAND3 OPERAND_PART".split(),
+    *"AGGREGATE AGGREGATE2 LISTING COLLECT PERCENTILE RANK WINDOW1 WINDOW".split(),
 )
 
 
 def functions(dialect: str) -> dict[str, tuple[str, ...]]:
-    """Names by class: `FUNCTION3` takes three arguments, `FUNCTION` any number, `FPART` a part of a date first, `RANK` needs OVER."""
+    """Names by class: `FUNCTION3` takes three arguments, `FUNCTION` any number, `FPART` a part of a date first,
+    `OPERAND2` two of which none is a condition (sqlglot reads no AND, IN or = there), `RANK` needs OVER."""
     own = DUCKDB if dialect == "duckdb" else SNOWFLAKE
     listed = {kind: f"{COMMON.get(kind, '')} {own.get(kind, '')}".split() for kind in FUNCTION_CLASSES}
     return {kind: tuple(sorted(n for n in names if not n.endswith("_"))) for kind, names in listed.items() if names}

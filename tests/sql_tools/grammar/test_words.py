@@ -12,14 +12,33 @@ from sql_tools.rules.reads import only_known_functions
 
 CASES = [(d, kind, name) for d in ("duckdb", "snowflake") for kind, names in functions(d).items() for name in names]
 
+ARGUMENTS = {
+    **{"FUNCTION1": 1, "FUNCTION2": 2, "FUNCTION3": 3, "FUNCTION": 2},
+    **{"AGGREGATE": 1, "AGGREGATE2": 2, "WINDOW1": 1, "WINDOW": 2},
+}
+
 
 @pytest.mark.parametrize(("dialect", "kind", "name"), CASES)
 def test_every_function_of_the_grammar_passes_the_checks(dialect: str, kind: str, name: str) -> None:
     """With one to four arguments: the grammar does not count them, the checks do."""
     tail = " OVER (ORDER BY a)" if kind in ("RANK", "WINDOW1", "WINDOW") else ""
-    first = ["day"] if kind == "FPART" else []
+    first = ["day"] if kind in ("FPART", "OPERAND_PART") else []
     calls = [f"{name}({', '.join([*first, *['a'] * count])}){tail}" for count in range(5)]
     assert any(_passes(f"SELECT {call} FROM t", dialect) for call in calls)
+
+
+@pytest.mark.parametrize(
+    "argument", ["a AND a", "NOT a", "a IN (a)", "a LIKE a", "a IS NULL", "a BETWEEN a AND a", "a = a"]
+)
+@pytest.mark.parametrize(("dialect", "kind", "name"), [case for case in CASES if case[1] in ARGUMENTS])
+def test_a_function_parses_with_a_condition_in_each_place_the_grammar_allows_one(
+    dialect: str, kind: str, name: str, argument: str
+) -> None:
+    over = " OVER (ORDER BY a)" if kind.startswith("WINDOW") else ""
+    for place in range(ARGUMENTS[kind]):
+        given = ["a"] * ARGUMENTS[kind]
+        given[place] = argument
+        assert sqlglot.parse_one(f"SELECT {name}({', '.join(given)}){over} FROM t", read=dialect)
 
 
 def _passes(sql: str, dialect: str) -> bool:
