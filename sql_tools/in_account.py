@@ -4,67 +4,48 @@ The stored procedures and the chat there both end up here. Everything is read as
 calls, so what one role sees cannot reach another. An answer that cannot be recorded is not given.
 """
 
-import json
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
+from sql_tools.audit import record_answer, record_verdict
+from sql_tools.call import Call, Deployment, Json, begin, choose_settings, read_deployment
 from sql_tools.contract import json_object
 from sql_tools.copilot import ask as ask_copilot
 from sql_tools.copilot import check
-from sql_tools.errors import CopilotError, SettingsError
+from sql_tools.errors import CopilotError
 from sql_tools.lineage import lineage
 from sql_tools.llms import create_model
-from sql_tools.models import Answer, Context, Question, Turn
+from sql_tools.models import Answer, Context, Question
 from sql_tools.proof import model_name, tables_used
 from sql_tools.query_tag import tagged
 from sql_tools.reading import filters, reading
 from sql_tools.retrieve import catalog_of
 from sql_tools.semantic import semantics_of
 from sql_tools.semantic.apply import with_semantics
-from sql_tools.settings import Settings, read_settings
+from sql_tools.settings import Settings
 from sql_tools.warehouses import Warehouse
 from sql_tools.warehouses.snowflake import from_session
 
 if TYPE_CHECKING:
     from snowflake.snowpark import Session
 
-Json = dict[str, Any]
-
-CHOSEN = (
-    "max_rows",
-    "timeout_seconds",
-    "snowflake_schemas",
-    "semantic",
-    "allow_scan_gb",
-)  # settings an asker may choose
-MORE = ("request", "history")
-NOT_KEPT = {"keep_catalog": False}
-VERDICTS = ("right", "wrong")
-NOT_RECORDED = "The answer could not be recorded, so it is not given."
-
-
-@dataclass(frozen=True)
-class Deployment:
-    """What the administrator chose: settings, and the procedure that writes the audit row (empty: none is written)."""
-
-    settings: Mapping[str, Any]
-    record: str = ""
-
-
-@dataclass(frozen=True)
-class Call:
-    """One call: who asks, with what; `warehouse` and `model` are opened by `opened`."""
-
-    session: "Session"
-    deployment: Deployment
-    settings: Settings
-    request: str
-    history: tuple[Turn, ...] = ()
+__all__ = [
+    "Call",
+    "Deployment",
+    "ask",
+    "asking",
+    "begin",
+    "check_sql",
+    "choose_settings",
+    "explain_sql",
+    "feedback",
+    "generate_sql",
+    "open_in_account",
+    "read_deployment",
+    "refresh_catalog",
+]
 
 
 def ask(session: "Session", question: str, options: Json | None, deployment: Deployment) -> Json:
@@ -107,33 +88,9 @@ def refresh_catalog(session: "Session", options: Json | None, deployment: Deploy
 def feedback(session: "Session", answer_id: str, verdict: str, remark: str | None, deployment: Deployment) -> Json:
     """Records that an answer, by its request or query id, was `right` or `wrong`: {version, status: "recorded"}."""
     with _told() as told:
-        if verdict not in VERDICTS:
-            raise SettingsError(f"The verdict {verdict!r:.40} is none.", f"Say {' or '.join(VERDICTS)}.")
-        row = {"kind": "FEEDBACK", "request": answer_id, "status": verdict, "message": remark or ""}
-        _record(session, row, deployment)
+        record_verdict(session, answer_id, verdict, remark, deployment)
         told.update(json_object({"status": "recorded"}))
     return told
-
-
-def begin(session: "Session", options: Json | None, deployment: Deployment) -> Call:
-    """The call with the deployment's settings under the asker's; SettingsError for an option there is not."""
-    given = _lower(options)
-    settings = choose_settings(given, deployment)
-    return Call(session, deployment, settings, str(given.get("request") or uuid4().hex), _history(given.get("history")))
-
-
-def choose_settings(options: Json | None, deployment: Deployment) -> Settings:
-    """What the administrator chose, with what the asker may choose on top; SettingsError for what there is not."""
-    given = _lower(options)
-    if unknown := [name for name in given if name not in CHOSEN + MORE]:
-        raise SettingsError(f"There is no option {unknown[0]!r:.40}.", f"There are {', '.join(CHOSEN + MORE)}.")
-    chosen = {name: given[name] for name in CHOSEN if name in given}
-    return read_settings(**{**deployment.settings, **NOT_KEPT, **chosen})
-
-
-def _lower(options: Json | None) -> Json:
-    """Options by lower-case name: SQL users write either."""
-    return {str(name).lower(): value for name, value in (options or {}).items()}
 
 
 def open_in_account(session: "Session", settings: Settings) -> Warehouse:
@@ -151,23 +108,6 @@ def asking(session: "Session", deployment: Deployment, kind: str) -> Callable[..
         return record_answer(call, kind, answer, warehouse.role)
 
     return ask
-
-
-def read_deployment(path: Path) -> Deployment:
-    """What the administrator chose, as it was uploaded."""
-    deployed = json.loads(path.read_text(encoding="utf-8"))
-    return Deployment(settings=deployed["settings"], record=deployed["record"])
-
-
-def record_answer(call: Call, kind: str, answer: Answer, role: str) -> Answer:
-    """The answer, once its audit row is written; else one that says so, without rows."""
-    if not call.deployment.record:
-        return answer
-    try:
-        _record(call.session, _row(call, kind, answer, role), call.deployment)
-    except Exception:  # the driver has many
-        return Answer(status="failed", question=answer.question, message=f"{NOT_RECORDED} Tell an administrator.")
-    return answer
 
 
 def _answer(
@@ -267,35 +207,3 @@ def _explained(sql: str, warehouse: Warehouse) -> Json:
     tree = parse_one(sql, read=warehouse.dialect)
     told = {"tables": tables_used(tree, context), "columns": lineage(tree, context), "filters": filters(tree, context)}
     return {"reading": reading(tree, context), **told}
-
-
-def _history(given: Any) -> tuple[Turn, ...]:
-    try:
-        return tuple(Turn(question=str(turn["question"]), sql=str(turn["sql"])) for turn in given or ())
-    except (TypeError, KeyError) as error:
-        raise SettingsError(
-            "The option history is malformed.", "Give a list of {question, sql}, oldest first."
-        ) from error
-
-
-def _row(call: Call, kind: str, answer: Answer, role: str) -> Json:
-    """What the audit table is told of an answer; the procedure that writes it adds user and time."""
-    return {
-        "kind": kind,
-        "request": call.request,
-        "role": role,
-        "status": answer.status,
-        "query_id": answer.proof.query_id if answer.proof else "",
-        "row_count": answer.row_count,
-        "seconds": round(sum(answer.timings.values()), 3),
-        "model": answer.model,
-        "question": answer.question,
-        "sql": answer.sql,
-        "message": answer.message,
-    }
-
-
-def _record(session: "Session", row: Json, deployment: Deployment) -> None:
-    if not deployment.record:
-        raise SettingsError("This deployment keeps no audit, so there is nothing to record it in.")
-    session.sql(f"CALL {deployment.record}(?)", params=[json.dumps(row, ensure_ascii=False)]).collect()

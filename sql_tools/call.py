@@ -1,0 +1,82 @@
+"""Who asks inside an account, and with what: what the administrator chose, and the asker's options on top of it."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from sql_tools.errors import SettingsError
+from sql_tools.models import Turn
+from sql_tools.settings import Settings, read_settings
+
+if TYPE_CHECKING:
+    from snowflake.snowpark import Session
+
+Json = dict[str, Any]
+
+CHOSEN = (
+    "max_rows",
+    "timeout_seconds",
+    "snowflake_schemas",
+    "semantic",
+    "allow_scan_gb",
+)  # settings an asker may choose
+MORE = ("request", "history")
+NOT_KEPT = {"keep_catalog": False}
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """What the administrator chose: settings, and the procedure that writes the audit row (empty: none is written)."""
+
+    settings: Mapping[str, Any]
+    record: str = ""
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call: who asks, with what, under which settings."""
+
+    session: "Session"
+    deployment: Deployment
+    settings: Settings
+    request: str
+    history: tuple[Turn, ...] = ()
+
+
+def begin(session: "Session", options: Json | None, deployment: Deployment) -> Call:
+    """The call with the deployment's settings under the asker's; SettingsError for an option there is not."""
+    given = _lower(options)
+    settings = choose_settings(given, deployment)
+    return Call(session, deployment, settings, str(given.get("request") or uuid4().hex), _history(given.get("history")))
+
+
+def choose_settings(options: Json | None, deployment: Deployment) -> Settings:
+    """What the administrator chose, with what the asker may choose on top; SettingsError for what there is not."""
+    given = _lower(options)
+    if unknown := [name for name in given if name not in CHOSEN + MORE]:
+        raise SettingsError(f"There is no option {unknown[0]!r:.40}.", f"There are {', '.join(CHOSEN + MORE)}.")
+    chosen = {name: given[name] for name in CHOSEN if name in given}
+    return read_settings(**{**deployment.settings, **NOT_KEPT, **chosen})
+
+
+def read_deployment(path: Path) -> Deployment:
+    """What the administrator chose, as it was uploaded."""
+    deployed = json.loads(path.read_text(encoding="utf-8"))
+    return Deployment(settings=deployed["settings"], record=deployed["record"])
+
+
+def _lower(options: Json | None) -> Json:
+    """Options by lower-case name: SQL users write either."""
+    return {str(name).lower(): value for name, value in (options or {}).items()}
+
+
+def _history(given: Any) -> tuple[Turn, ...]:
+    try:
+        return tuple(Turn(question=str(turn["question"]), sql=str(turn["sql"])) for turn in given or ())
+    except (TypeError, KeyError) as error:
+        raise SettingsError(
+            "The option history is malformed.", "Give a list of {question, sql}, oldest first."
+        ) from error
