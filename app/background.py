@@ -2,7 +2,8 @@
 
 A Streamlit script that blocks freezes the page, and any click cuts it off. So slow work runs in a Job, which belongs to
 the session and not to the script run: the page reads `steps` and `outcome` a few times a second. Python cannot kill a
-thread: `stop` gives the work up, and the thread itself ends at its next report.
+thread: `stop` cancels what it waits for, a statement in the engine or a model's answer, and it ends there or at its next
+report.
 """
 
 import threading
@@ -11,11 +12,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from sql_tools.cancellation import Cancellation, Stopped
+
 T = TypeVar("T")
-
-
-class Stopped(BaseException):
-    """Raised out of `report` once a job was stopped; not an Exception, so that no retry loop swallows it."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +41,7 @@ class Job(Generic[T]):
         self.outcome: T | None = None
         self.stopped = False
         self.started = time.monotonic()
+        self._cancellation = Cancellation()
         self._thread = threading.Thread(target=self._run, args=(work,), daemon=True, name="copilot-job")
         self._thread.start()
 
@@ -56,8 +56,10 @@ class Job(Generic[T]):
         return time.monotonic() - self.started
 
     def stop(self) -> None:
-        """Give the work up; what it still brings is ignored."""
+        """Give the work up, wherever it is; what it still brings is ignored."""
         self.stopped = not self.done or self.stopped
+        if self.stopped:
+            self._cancellation.cancel()
 
     def wait(self, timeout_seconds: float) -> bool:
         """Whether it was done in time."""
@@ -76,7 +78,8 @@ class Job(Generic[T]):
 
     def _run(self, work: Callable[[Report], T]) -> None:
         try:
-            outcome = work(self.report)
+            with self._cancellation.within():
+                outcome = work(self.report)
         except Stopped:
             return
         if not self.stopped:

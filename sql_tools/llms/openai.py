@@ -15,7 +15,8 @@ TIMEOUT_SECONDS = 300.0  # a small machine that is busy with other work
 def create(settings: Settings) -> BaseChatModel:
     """The model at `settings.model`, a base URL with the model's name after `#`; greedy unless a call says otherwise."""
     from langchain_openai import ChatOpenAI  # slow to import, so only where they are used
-    from openai import DefaultHttpxClient
+
+    from sql_tools.llms.stoppable import stoppable_client
 
     url, name = urldefrag(settings.model)
     host = urlparse(url).hostname
@@ -29,6 +30,6 @@ def create(settings: Settings) -> BaseChatModel:
         max_tokens=MAX_TOKENS,
         timeout=TIMEOUT_SECONDS,
         max_retries=1,
-        http_client=DefaultHttpxClient(trust_env=False) if host in LOOPBACK else None,  # never through a user's proxy
+        http_client=stoppable_client(trust_env=host not in LOOPBACK),  # to this machine never through a user's proxy
         seed=7,
     )

@@ -13,7 +13,11 @@ OnProgress = Callable[[str, float], None]  # what is being done, and the fractio
 
 
 class Warehouse(Protocol):
-    """What the pipeline needs from an engine. Reads only; each method raises WarehouseError in words to act on."""
+    """What the pipeline needs from an engine. Reads only; each method raises WarehouseError in words to act on.
+
+    What runs `within` a Cancellation that is cancelled is stopped in the engine itself, and the call raises Stopped: one
+    warehouse serves all askers of a process, so it is not the warehouse that one of them cancels.
+    """
 
     name: str  # how the user named it, for messages
     dialect: str  # sqlglot's name of its SQL

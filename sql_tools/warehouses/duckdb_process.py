@@ -21,6 +21,7 @@ from zoneinfo import ZoneInfo
 
 import duckdb
 
+from sql_tools.cancellation import stopping
 from sql_tools.errors import QueryTimeoutError, WarehouseError
 from sql_tools.warehouses.duckdb_worker import Refused, read_message, write_message
 
@@ -177,8 +178,11 @@ class Processes:
         self._free = threading.BoundedSemaphore(MAX_PROCESSES)
 
     def call(self, *request: Any, timeout_seconds: float) -> Any:
-        """What the engine answers; duckdb.Error, WarehouseError or QueryTimeoutError where it does not."""
-        with self.borrowed() as process:
+        """What the engine answers; duckdb.Error, WarehouseError or QueryTimeoutError where it does not.
+
+        Given up by its asker, its process is killed.
+        """
+        with self.borrowed() as process, stopping(process.kill):
             return process.call(*request, timeout_seconds=timeout_seconds)
 
     @contextmanager

@@ -1,7 +1,7 @@
 """One statement to Snowflake and its rows, with what the product wants said of each: tag, time limit, row cap.
 
 All three go along as parameters of the statement itself, so nothing is left set in the connection. Where the server does
-not stop a query in time, and on Ctrl-C, it is cancelled from here. Several threads may run statements at once.
+not stop a query in time, on Ctrl-C, and where its asker gives it up, it is cancelled from here. Several threads may run statements at once.
 """
 
 import math
@@ -13,6 +13,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import uuid4
 
+from sql_tools.cancellation import stopping
 from sql_tools.errors import UnavailableError, WarehouseError
 from sql_tools.models import ResultColumn
 from sql_tools.query_tag import query_tag
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 REQUEST_ID = "requestId"  # the connector's name for a statement's own id, by which it can be cancelled
 GRACE_SECONDS = 2  # after the server should have stopped the query itself
 CLOSE_SECONDS = 5.0
+SECONDS_BETWEEN_ABORTS = 0.5
 METADATA_SECONDS = 120.0
 MAX_METADATA_ROWS = 2_000_000
 
@@ -108,23 +110,37 @@ class _Run:
 
     def watched(self) -> None:
         """Run it in a thread, wait as long as it may take; cancel it after that, and where the caller is interrupted."""
-        threading.Thread(target=self.work, daemon=True).start()
-        try:
-            if not self.done.wait(self.timeout_seconds + GRACE_SECONDS):
+        with stopping(self.give_up):
+            threading.Thread(target=self.work, daemon=True).start()
+            try:
+                if not self.done.wait(self.timeout_seconds + GRACE_SECONDS):
+                    self.cancel()
+            except BaseException:  # Ctrl-C
                 self.cancel()
-        except BaseException:  # Ctrl-C
-            self.cancel()
-            raise
+                raise
 
     def cancel(self) -> None:
         """Have the server stop it, as the connector does; waits a moment for the server to say so."""
         threading.Thread(target=self._abort, daemon=True).start()
         self.done.wait(GRACE_SECONDS)
 
+    def give_up(self) -> None:
+        """Cancel it without waiting; its caller is free once the server says so, or a moment later."""
+
+        def ask() -> None:
+            self.cancel()
+            self.done.set()
+
+        threading.Thread(target=ask, daemon=True).start()
+
     def _abort(self) -> None:
-        with suppress(Exception):  # the line may be dead
-            url = f"/queries/v1/abort-request?requestId={uuid4()}"
-            self.connection.rest.request(url, {"sqlText": self.sql, "requestId": self.request})
+        """Ask the server to stop it, and again while it goes on: the first may have come before the query itself."""
+        ends = time.monotonic() + GRACE_SECONDS
+        while not self.done.is_set() and time.monotonic() < ends:
+            with suppress(Exception):  # the line may be dead
+                url = f"/queries/v1/abort-request?requestId={uuid4()}"
+                self.connection.rest.request(url, {"sqlText": self.sql, "requestId": self.request})
+            self.done.wait(SECONDS_BETWEEN_ABORTS)
 
     def outcome(self) -> Fetched:
         """The rows, or what went wrong as ours."""
