@@ -3,15 +3,18 @@
 Whether the schema can tell is asked of the model itself, as one token: the probability of "no" to "can this be answered
 from these tables alone?" ranks questions well even where a small model would write SQL for anything (area under the ROC
 curve: docs/evaluation.md). What counts as a no is a setting, since models differ in how sure they say they are. A model
-that gives no probabilities is not asked.
+inside a Snowflake account gives no probabilities: it is asked in words, and its "no" is a doubt of 1. Any other that gives
+none is not asked.
 """
 
 import math
+import re
+from typing import Any
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import BaseMessage
 
-from sql_tools.errors import ModelError
+from sql_tools.errors import CopilotError, ModelError
 from sql_tools.models import Context, Question
 from sql_tools.prompt import answerable_prompt
 from sql_tools.vocabulary import NOTHING_SAID, unknown_words
@@ -21,6 +24,7 @@ TOP_LOGPROBS = 20
 UNKNOWN_WORD = 0.04  # each of up to two words the schema does not know
 STORED_VALUE = -0.03  # each of up to two stored values the question mentions
 NEGATION = -0.05  # "not" in a question makes a small model say no
+SAID = re.compile(r"\W*(yes|no)\b", re.IGNORECASE)
 
 
 def says_too_little(question: Question) -> bool:
@@ -38,15 +42,31 @@ def weigh(doubted: float, question: Question, context: Context) -> float:
 
 def doubt(question: Question, context: Context, model: BaseChatModel) -> float | None:
     """The model's probability, 0 to 1, that these tables cannot answer the question; None if it cannot tell."""
-    if not hasattr(model, "top_logprobs"):
+    in_words = bool(getattr(model, "says_yes_or_no", False))
+    if not in_words and not hasattr(model, "top_logprobs"):
         return None
     messages: list[BaseMessage] = answerable_prompt(question, context)
+    options: dict[str, Any] = {} if in_words else {"logprobs": True, "top_logprobs": TOP_LOGPROBS, "max_tokens": 1}
     try:
-        reply = model.invoke(messages, logprobs=True, top_logprobs=TOP_LOGPROBS, max_tokens=1)
+        reply = model.invoke(messages, **options)
+    except CopilotError:
+        raise
     except Exception as error:  # each provider has its own exceptions
         raise ModelError(f"The model did not answer: {error}", "Check that it is running.") from error
+    if in_words:
+        return _said(str(reply.text))
     content = (reply.response_metadata.get("logprobs") or {}).get("content") or []
     return _share_of_no(content[0].get("top_logprobs") or []) if content else None
+
+
+def _said(text: str) -> float | None:
+    """1 for a reply that begins with no, 0 for yes, None for any other.
+
+    >>> _said("No, there is no weather."), _said("**Yes**"), _said("Nobody knows")
+    (1.0, 0.0, None)
+    """
+    found = SAID.match(text)
+    return {"yes": 0.0, "no": 1.0}[found[1].casefold()] if found else None
 
 
 def _share_of_no(top: list[dict[str, object]]) -> float | None:

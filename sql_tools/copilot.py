@@ -217,6 +217,8 @@ class _Run:
         names = ", ".join(table.name for table in context.tables[:8])
         if says_too_little(self.question):
             return self._finish("clarify", message=f"What would you like to know? There are tables for {names}.")
+        if self.settings.abstain_above >= 1:  # no doubt would count, so none is paid for
+            return None
         with self._stage("judge"):
             doubted = doubt(self.told, shown, self.model)
         self.doubt = weigh(doubted, self.question, context) if doubted is not None else 0.0

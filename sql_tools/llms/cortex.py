@@ -37,6 +37,7 @@ class SnowflakeChat(BaseChatModel):
     model_name: str
     statements: Any  # sql_tools.warehouses.snowflake_statements.Statements
     function: str = ""
+    says_yes_or_no: bool = True  # no probabilities come back, so whether the schema can tell is asked in words
 
     @property
     def _llm_type(self) -> str:

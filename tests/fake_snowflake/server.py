@@ -127,6 +127,10 @@ class FakeSnowflake:
         """Add tables in bulk: database, schema, name, columns ({name, type, comment, ...}), primary_key, foreign_keys, comment."""
         return int(self.ask("tables", tables=list(tables)))
 
+    def fill(self, table: Sequence[str], parquet: Path) -> None:
+        """Add a Parquet file's rows to a table (database, schema, name) that has the same columns in the same order."""
+        self.ask("fill", table=list(table), parquet=str(parquet))
+
     def reset(self) -> None:
         """A new, empty account; sessions that are open have ended."""
         self.ask("reset")

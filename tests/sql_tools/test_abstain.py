@@ -45,3 +45,16 @@ def test_a_model_without_probabilities_is_not_asked() -> None:
     from langchain_core.language_models.fake_chat_models import FakeListChatModel
 
     assert doubt(Question(text="q"), CONTEXT, FakeListChatModel(responses=[])) is None
+
+
+@pytest.mark.parametrize(
+    ("said", "doubted"),
+    [("Yes.", 0.0), ("**No**, there is no weather.", 1.0), ("```sql\nSELECT 1\n```", None), ("", None)],
+)
+def test_a_model_in_an_account_is_asked_in_words(said: str, doubted: float | None) -> None:
+    from langchain_core.language_models.fake_chat_models import FakeListChatModel
+
+    class InWords(FakeListChatModel):
+        says_yes_or_no: bool = True
+
+    assert doubt(Question(text="q"), CONTEXT, InWords(responses=[said])) == doubted

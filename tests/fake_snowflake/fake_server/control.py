@@ -6,7 +6,7 @@ from typing import Any
 
 from fake_server.account import Account
 from fake_server.catalog import Column, ForeignKey, Table, Thing
-from fake_server.engine import Watch
+from fake_server.engine import Watch, place
 from fake_server.errors import SnowflakeError
 from fake_server.world import WORLD
 from starlette.requests import Request
@@ -63,6 +63,16 @@ def _tables(account: Account, body: dict[str, Any]) -> int:
         account.catalog.tables[name] = table
         account.grants.future("TABLE", name, "ACCOUNTADMIN")
     return len(body["tables"])
+
+
+def _fill(account: Account, body: dict[str, Any]) -> None:
+    """Put the rows of a Parquet file into a table of the same columns: thousands at once, as COPY INTO would."""
+    table, engine = account.catalog.tables[tuple(body["table"])], WORLD.engine(account)
+    engine.make(table)
+    with engine.account.lock:
+        cursor = engine.account.keeper._duck_conn.cursor()
+        cursor.execute(f"INSERT INTO {place(table.name)} SELECT * FROM read_parquet(?)", [body["parquet"]])
+    table.touch()
 
 
 def _stats(account: Account, body: dict[str, Any]) -> None:
@@ -123,6 +133,7 @@ ASKED = {
     "account": lambda account, body: account.name,
     "reset": _reset,
     "tables": _tables,
+    "fill": _fill,
     "stats": _stats,
     "user": _user,
     "expire": _expire,

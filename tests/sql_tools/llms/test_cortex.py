@@ -52,6 +52,18 @@ def test_a_question_is_answered_by_a_model_in_the_account(fake_snowflake: Any, s
     warehouse.close()
 
 
+@pytest.mark.parametrize(("limit", "status", "prompts"), [(0.24, "abstained", 1), (1.0, "answered", 1)])
+def test_what_the_tables_cannot_tell_is_declined_by_asking_in_words_unless_no_doubt_counts(
+    limit: float, status: str, prompts: int, fake_snowflake: Any, session: Any, tmp_path: Any
+) -> None:
+    fake_snowflake.completions([{"match": "Answer yes or no", "answer": "No."}, {"answer": "SELECT COUNT(*) FROM T"}])
+    settings = Settings(model="cortex:m", cache_dir=tmp_path, abstain_above=limit)
+    warehouse = snowflake.from_session(session, settings)
+    answer = ask("How is the weather in T?", warehouse, create_model(settings, warehouse), settings)
+    assert (answer.status, len(fake_snowflake.prompts())) == (status, prompts), answer.message
+    warehouse.close()
+
+
 def test_an_unknown_model_is_an_error_that_says_where_to_look(session: Any) -> None:
     with pytest.raises(ModelError, match=r"m did not answer: .*unknown model 'm'") as caught:
         create(Settings(model="cortex:m"), session).invoke(CHAT)
