@@ -2,9 +2,9 @@
 
 Whether the schema can tell is asked of the model itself, as one token: the probability of "no" to "can this be answered
 from these tables alone?" ranks questions well even where a small model would write SQL for anything (area under the ROC
-curve: docs/evaluation.md). What counts as a no is a setting, since models differ in how sure they say they are. A model
-inside a Snowflake account gives no probabilities: it is asked in words, and its "no" is a doubt of 1. Any other that gives
-none is not asked.
+curve: docs/evaluation.md). What counts as a no is a setting, since models differ in how sure they say they are. Where no
+probabilities come back, as from the models in a Snowflake account and from some servers, its word counts: "no" is a doubt
+of 1. A model of another kind is not asked.
 """
 
 import math
@@ -56,7 +56,7 @@ def doubt(question: Question, context: Context, model: BaseChatModel) -> float |
     if in_words:
         return _said(str(reply.text))
     content = (reply.response_metadata.get("logprobs") or {}).get("content") or []
-    return _share_of_no(content[0].get("top_logprobs") or []) if content else None
+    return _share_of_no(content[0].get("top_logprobs") or []) if content else _said(str(reply.text))
 
 
 def _said(text: str) -> float | None:

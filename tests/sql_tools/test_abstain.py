@@ -47,6 +47,16 @@ def test_a_model_without_probabilities_is_not_asked() -> None:
     assert doubt(Question(text="q"), CONTEXT, FakeListChatModel(responses=[])) is None
 
 
+@pytest.mark.parametrize(("said", "doubted"), [("No", 1.0), ("Yes", 0.0), ("SELECT", None)])
+def test_where_a_server_leaves_the_probabilities_out_the_word_counts(said: str, doubted: float | None) -> None:
+    from langchain_core.language_models.fake_chat_models import FakeListChatModel
+
+    class NoProbabilities(FakeListChatModel):
+        top_logprobs: int | None = None
+
+    assert doubt(Question(text="q"), CONTEXT, NoProbabilities(responses=[said])) == doubted
+
+
 @pytest.mark.parametrize(
     ("said", "doubted"),
     [("Yes.", 0.0), ("**No**, there is no weather.", 1.0), ("```sql\nSELECT 1\n```", None), ("", None)],
