@@ -15,6 +15,7 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import BaseMessage
 
 from sql_tools.errors import CopilotError, ModelError
+from sql_tools.llms.key import without_key
 from sql_tools.models import Context, Question
 from sql_tools.prompt import answerable_prompt
 from sql_tools.vocabulary import NOTHING_SAID, unknown_words
@@ -52,7 +53,8 @@ def doubt(question: Question, context: Context, model: BaseChatModel) -> float |
     except CopilotError:
         raise
     except Exception as error:  # each provider has its own exceptions
-        raise ModelError(f"The model did not answer: {error}", "Check that it is running.") from error
+        words = without_key(str(error), getattr(model, "openai_api_key", None))
+        raise ModelError(f"The model did not answer: {words}", "Check that it is running.") from error
     if in_words:
         return _said(str(reply.text))
     content = (reply.response_metadata.get("logprobs") or {}).get("content") or []

@@ -10,6 +10,7 @@ from langchain_core.outputs import ChatGeneration
 
 from sql_tools.errors import CopilotError, ModelError
 from sql_tools.llms.grammar_field import grammar_options
+from sql_tools.llms.key import without_key
 from sql_tools.models import DraftSQL
 
 FENCE = re.compile(r"```(?:\w*)\s*\n?(.*?)(?:```|\Z)", re.DOTALL)
@@ -60,7 +61,8 @@ def _complete(messages: Sequence[BaseMessage], model: BaseChatModel, options: di
     except CopilotError:
         raise
     except Exception as error:  # each provider has its own exceptions
-        raise ModelError(f"The model did not answer: {_first_line(error)}", "Check that it is running.") from error
+        words = without_key(_first_line(error), getattr(model, "openai_api_key", None))
+        raise ModelError(f"The model did not answer: {words}", "Check that it is running.") from error
     return [_text(generation) for generation in result.generations[0] if isinstance(generation, ChatGeneration)]
 
 

@@ -16,9 +16,9 @@ def create_model(settings: Settings, warehouse: object = None) -> BaseChatModel:
 
         return cortex.create(settings, getattr(warehouse, "session", None))
     if settings.model.startswith(("http://", "https://")):
-        from sql_tools.llms import openai
+        from sql_tools.llms import cortex_rest, openai
 
-        return openai.create(settings)
+        return cortex_rest.create(settings) if cortex_rest.is_cortex(settings.model) else openai.create(settings)
     raise SettingsError(
         f"Unknown model {settings.model!r}.",
         "Give local, local-small, a .gguf file, a URL like http://host:8000/v1#model, or cortex:NAME.",

@@ -2,8 +2,7 @@
 
 The function may be our own model's service function: one text in, the reply's text out. Both run on the Session of the
 asker, so the account bills and logs them as the asker's, and prompts do not leave the account; they do end up in its query
-history. Names are settings: models come and go (`SHOW CORTEX BASE MODELS`). Cortex's REST interface is OpenAI's:
-`https://ACCOUNT.snowflakecomputing.com/api/v2/cortex/v1#NAME` goes through `openai.py`.
+history. Names are settings: models come and go (`SHOW CORTEX BASE MODELS`). Cortex's REST interface is `cortex_rest.py`.
 Source: Snowflake's documentation of AI_COMPLETE (single string, `show_details`).
 """
 

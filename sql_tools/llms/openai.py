@@ -6,6 +6,7 @@ from langchain_core.language_models import BaseChatModel
 from pydantic import SecretStr
 
 from sql_tools.errors import SettingsError
+from sql_tools.llms.key import key_of
 from sql_tools.settings import LOOPBACK, Settings
 
 MAX_TOKENS = 400
@@ -25,7 +26,7 @@ def create(settings: Settings) -> BaseChatModel:
     return ChatOpenAI(
         base_url=url,
         model=name or "default",
-        api_key=settings.api_key if settings.api_key.get_secret_value() else SecretStr("none"),
+        api_key=SecretStr(key_of(settings) or "none"),
         temperature=0.0,
         max_tokens=MAX_TOKENS,
         timeout=TIMEOUT_SECONDS,
