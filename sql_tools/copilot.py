@@ -15,6 +15,7 @@ from sql_tools.empty import is_empty, why_empty
 from sql_tools.errors import (
     InvalidSQLError,
     OverBudgetError,
+    QueryTimeoutError,
     QuestionError,
     StaleCatalogError,
     UnavailableError,
@@ -160,6 +161,7 @@ class _Run:
         self.doubt = 0.0
         self.last_rule = ""
         self.grammar: str | None = None
+        self.slow: QueryTimeoutError | None = None  # the last round's, where a draft ran past its limit
         self.renewed = ""  # why the catalog was read again on the way
         self.strict = False  # are drafts sent back that compute a metric in another way than defined?
         self.otherwise: list[DraftSQL] = []  # the drafts sent back for that
@@ -204,6 +206,8 @@ class _Run:
                 return self._finish("refused", message=refusal)
             if outcomes:
                 return self._answered(outcomes, context, prompt_hash(messages))
+            if self.slow:  # other SQL for the same question may run as long, and each run costs
+                return self._finish("failed", message=f"{self.slow.message} {self.slow.hint}")
             if not repair and self._needs_what_is_not_there(self.last_rule):
                 return self._abstained(context)
             messages = repair_prompt(prompt(self.told, shown), self._last_attempt())
@@ -249,6 +253,7 @@ class _Run:
         """The drafts that passed and ran; or the reason, where the only thing drafted is a write."""
         outcomes = []
         refusals = []
+        self.slow = None
         for draft in drafts:
             try:
                 outcomes.append(self._try_one(draft, context))
@@ -256,6 +261,7 @@ class _Run:
             except UnavailableError:
                 raise
             except (InvalidSQLError, WarehouseError) as error:
+                self.slow = error if isinstance(error, QueryTimeoutError) else self.slow
                 self.attempts.append(Attempt(sql=draft.text, problem=error.message))
                 self.last_rule = error.rule if isinstance(error, InvalidSQLError) else ""
                 if isinstance(error, InvalidSQLError) and error.fatal:

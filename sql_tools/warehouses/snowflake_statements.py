@@ -49,7 +49,9 @@ class Statements:
     def fetch(self, sql: str, *, max_rows: int, timeout_seconds: float, values: Sequence[Any] = ()) -> Fetched:
         """At most `max_rows` rows; QueryTimeoutError past the limit, WarehouseError for all else that goes wrong."""
         run = _Run(self.session.connection, sql, values, max_rows, timeout_seconds)
-        if find_spec("_snowflake"):  # in a procedure or app of the account: no threads of ours, no network to be cut
+        if find_spec(
+            "_snowflake"
+        ):  # in a procedure: no second query at once, no network to be cut; the server's limit holds
             run.work()
         else:
             run.watched()
@@ -90,7 +92,7 @@ class _Run:
         self.connection, self.sql, self.values = connection, sql, tuple(values) or None
         self.max_rows, self.timeout_seconds = max_rows, timeout_seconds
         self.request = str(uuid4())
-        self.parameters = {**_parameters(max_rows, timeout_seconds), REQUEST_ID: self.request}
+        self.parameters = _parameters(max_rows, timeout_seconds)
         self.fetched: Fetched | None = None
         self.error: Exception | None = None
         self.done = threading.Event()
@@ -110,6 +112,7 @@ class _Run:
 
     def watched(self) -> None:
         """Run it in a thread, wait as long as it may take; cancel it after that, and where the caller is interrupted."""
+        self.parameters[REQUEST_ID] = self.request
         with stopping(self.give_up):
             threading.Thread(target=self.work, daemon=True).start()
             try:

@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -99,6 +100,40 @@ def test_nobody_but_the_owner_reads_the_audit(deployed: Any) -> None:
 
     with pytest.raises(snowflake.connector.errors.ProgrammingError, match="does not exist or not authorized"):
         deployed.run(f"SELECT * FROM {HOME}.AUDIT", role="SELLER")
+
+
+def test_a_query_that_is_too_slow_is_told_and_recorded_and_nothing_goes_on(seller: Any, deployed: Any) -> None:
+    before = len(deployed.log(""))
+    deployed.slow(r"^SELECT\s+COUNT\(\*\) AS CUSTOMERS", 60)
+    try:
+        started = time.monotonic()
+        answer = call(seller, "ASK", "How many customers are there?", {"timeout_seconds": 1, "request": "slow-1"})
+    finally:
+        deployed.clear_faults()
+    assert time.monotonic() - started < 15
+    assert (answer["status"], answer["rows"]) == ("failed", [])
+    assert "ran past its limit of 1 s and was stopped" in answer["message"]
+    ran = deployed.log("")[before:]
+    slow = [one for one in ran if one["sql"].startswith("SELECT\n  COUNT(*) AS CUSTOMERS")]
+    told = [(one["status"], one["error"][0], one["parameters"]["STATEMENT_TIMEOUT_IN_SECONDS"]) for one in slow]
+    assert told == [("FAIL", 630, "1")]
+    assert not [one for one in ran if one["status"] == "RUNNING"]
+    kept = deployed.run(f"SELECT STATUS, ROW_COUNT, MESSAGE FROM {HOME}.AUDIT WHERE REQUEST = 'slow-1'")
+    assert kept == [("failed", 0, answer["message"])]
+
+
+def test_a_call_that_is_stopped_takes_its_query_with_it(seller: Any, deployed: Any) -> None:
+    deployed.slow(r"^SELECT\s+COUNT\(\*\) AS CUSTOMERS", 60)
+    try:
+        with pytest.raises(Exception, match="timeout"):
+            seller.call(
+                f"{HOME}.ASK", "How many customers are there?", {"timeout_seconds": 30},
+                statement_params={"STATEMENT_TIMEOUT_IN_SECONDS": 6},
+            )  # fmt: skip
+    finally:
+        deployed.clear_faults()
+    slow = deployed.log(r"^SELECT\s+COUNT\(\*\) AS CUSTOMERS")[-1]
+    assert (slow["status"], slow["parameters"]["STATEMENT_TIMEOUT_IN_SECONDS"]) == ("FAIL", "30")
 
 
 # What the handlers hand over to, on a Session, without the seconds that a new interpreter takes.

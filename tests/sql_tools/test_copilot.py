@@ -13,7 +13,7 @@ from langchain_core.outputs import ChatGeneration, ChatResult
 from pydantic import Field
 
 from sql_tools import Question, Settings, Turn, ask, check
-from sql_tools.errors import ModelError, QuestionError
+from sql_tools.errors import ModelError, QueryTimeoutError, QuestionError
 from sql_tools.warehouses import Warehouse, open_warehouse
 
 
@@ -195,3 +195,19 @@ def test_a_question_the_schema_cannot_tell_is_declined_with_the_reason(
     answer = ask("What is the weather in Paris?", warehouse, doubter, SETTINGS)
     assert answer.status == status
     assert ("weather" in answer.message) == (status == "abstained")
+
+
+def test_a_query_past_its_limit_is_run_once_and_the_model_is_not_asked_for_another(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran: list[str] = []
+
+    def run(sql: str, **limits: Any) -> Any:
+        ran.append(sql)
+        raise QueryTimeoutError("The query was stopped after 30 seconds.", "Ask for less.")
+
+    monkeypatch.setattr(warehouse, "run", run)
+    replies = model("SELECT COUNT(*) FROM customer", "SELECT COUNT(*) AS n FROM customer")
+    answer = ask("How many customers are there?", warehouse, replies, SETTINGS.model_copy(update={"abstain_above": 1}))
+    assert (answer.status, answer.message) == ("failed", "The query was stopped after 30 seconds. Ask for less.")
+    assert (len(ran), len(replies.asked)) == (1, 1)

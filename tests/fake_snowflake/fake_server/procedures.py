@@ -12,6 +12,7 @@ from fake_server.errors import SnowflakeError, already_exists, no_privilege, not
 from fake_server.lexer import Token, path, tokens
 from fake_server.resolve import full_name, require_schema
 from fake_server.results import CALL, Result, column, status
+from fake_server.running import RUNNING
 
 CREATE = (
     "CREATE [OR REPLACE !replace] [SECURE] PROCEDURE [IF NOT EXISTS !exists] <name:name> <signature:parens> [COPY GRANTS] "
@@ -197,7 +198,7 @@ def _run(session: Session, thing: Thing, values: list[Any], watch: Watch) -> Res
     own = rights_now == "OWNER"
     token = secrets.token_urlsafe(24)
     place: Name = thing.name[:2] if own else (session.database or "", session.schema or "")
-    session.account.jobs[token] = Session(
+    job = session.account.jobs[token] = Session(
         session.account, session.user, thing.owner if own else session.role, place[0] or None, place[1] or None,
         session.warehouse, {} if own else dict(session.parameters),
         limit=thing.owner if rights_now == "RESTRICTED CALLER" else session.limit if not own else "", rights=rights_now,
@@ -207,6 +208,8 @@ def _run(session: Session, thing: Thing, values: list[Any], watch: Watch) -> Res
         answer = handler.run(session.account.name, token, thing, imports, values, watch)
     finally:
         session.account.jobs.pop(token, None)
+        for running in [one for one in RUNNING.values() if one.session is job]:  # of a CALL that was stopped
+            running.watch.cancel()
     return _answer(thing, answer)
 
 
