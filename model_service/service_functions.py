@@ -1,10 +1,11 @@
 """The door for SQL: Snowflake's service functions on one side, an OpenAI-compatible server on the other.
 
-A service function posts `{"data": [[row, prompt], ...]}` and wants `{"data": [[row, reply], ...]}` back, in any order;
+A service function posts `{"data": [[row, prompt], ...]}` and wants `{"data": [[row, reply], ...]}` back, in the same order;
 vLLM speaks OpenAI. This runs beside vLLM in the same service (snowflake/specs/), with the standard library alone. A reply
 is what of OpenAI's a caller needs, `{"choices": [{"message": {"content"}}], "model", "usage"}`; a prompt that the model
-refuses is `{"error"}` in its row, and a model that is not there fails the batch, which Snowflake then sends again.
-Source: Snowflake's documentation of service functions, "data format".
+refuses is `{"error"}` in its row, and a model that is not there fails the batch with 503, which Snowflake then sends again;
+with 400, which a malformed batch gets, it would not. Source: Snowflake's documentation, "Remote service input and output
+data formats" and, on retries, behaviour change 1938.
 """
 
 import argparse
@@ -25,6 +26,7 @@ TIMEOUT_SECONDS = 110.0  # within BATCH_TIMEOUT_SECS of the function
 HEALTH_SECONDS = 2.0
 MAX_TOKENS = 400
 KEPT = ("model", "usage")
+QUERY_HEADER = "sf-external-function-current-query-id"  # so that a failure here can be found in the query history
 
 Json = dict[str, Any]
 
@@ -111,7 +113,7 @@ def make_server(host: str, port: int, upstream: str, model: str) -> ThreadingHTT
             except RequestError as error:
                 self._send(400, {"error": error.message})
             except ServerError as error:
-                logging.warning("%s", error.message)
+                logging.warning("%s Query %.80s", error.message, self.headers.get(QUERY_HEADER, "unknown"))
                 self._send(503, {"error": error.message})
 
         def _body(self) -> bytes | None:

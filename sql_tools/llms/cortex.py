@@ -16,7 +16,7 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 
-from sql_tools.errors import ModelError, SettingsError, WarehouseError
+from sql_tools.errors import ModelError, QueryTimeoutError, SettingsError, WarehouseError
 from sql_tools.identifiers import quote
 from sql_tools.settings import Settings
 
@@ -27,6 +27,8 @@ MAX_TOKENS = 400
 PART = re.compile(r'"([^"]+)"|([A-Za-z_][\w$]*)')
 NAME = re.compile(rf"(?:{PART.pattern})(?:\.(?:{PART.pattern})){{0,2}}")
 TIMEOUT_SECONDS = 120.0
+SERVICE_FAILED = "Its service answers with an error, or is still starting: SHOW SERVICE CONTAINERS IN SERVICE tells; ask again later."
+FUNCTION_UNKNOWN = "Check its name, and that your role has USAGE on the function, its schema and database; in the account also CALLER grants."
 SPEAKERS = {"human": "User", "ai": "Assistant"}
 
 
@@ -65,11 +67,17 @@ class SnowflakeChat(BaseChatModel):
         try:
             found = self.statements.fetch(f"SELECT {call} AS REPLY", max_rows=1, timeout_seconds=TIMEOUT_SECONDS)
         except WarehouseError as error:
-            raise ModelError(
-                f"{self.model_name} did not answer: {error.message}",
-                "Check its name with SHOW CORTEX BASE MODELS, and that your role may use it.",
-            ) from error
+            raise self._failed(error) from error
         return read_reply(found.rows[0][0] if found.rows else None)
+
+    def _failed(self, error: WarehouseError) -> ModelError:
+        told = f"{self.model_name} did not answer: {error.message}"
+        if isinstance(error, QueryTimeoutError):
+            told = f"{self.model_name} did not answer within {TIMEOUT_SECONDS:g} s."
+        if not self.function:
+            return ModelError(told, "Check its name with SHOW CORTEX BASE MODELS, and that your role may use it.")
+        reached = re.search(r"remote service error|timed? ?out", error.message, re.IGNORECASE)
+        return ModelError(told, SERVICE_FAILED if reached or told.endswith(" s.") else FUNCTION_UNKNOWN)
 
 
 def create(settings: Settings, session: "Session | None" = None) -> SnowflakeChat:

@@ -36,15 +36,17 @@ CONTEXT: dict[str, Callable[[Session], Any]] = {
 
 def fill(tree: exp.Expression, session: Session, watch: Watch) -> None:
     """Put these functions' values in their places; the innermost first."""
-    service_functions.fill(tree, session)
+    service_functions.fill(tree, session, watch)
     for node in reversed(list(tree.find_all(exp.Func))):
         name = function_name(node)
         if name.replace("_", "") in CONTEXT:
             node.replace(literal(CONTEXT[name.replace("_", "")](session)))
         elif name.startswith("SYSTEM$"):
             node.replace(literal(system(name, [argument(a) for a in node.expressions], session, watch)))
-        elif name in cortex.FUNCTIONS:
-            node.replace(literal(cortex.answer(name, node, session)))
+        elif cortex.is_called(name, node):
+            (node.parent if isinstance(node.parent, exp.Dot) else node).replace(
+                literal(cortex.answer(name, node, session))
+            )
 
 
 def function_name(node: exp.Func) -> str:

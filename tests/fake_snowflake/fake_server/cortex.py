@@ -8,7 +8,14 @@ from fake_server.account import Session
 from fake_server.errors import SnowflakeError
 from sqlglot import exp
 
-FUNCTIONS = {"AI_COMPLETE", "COMPLETE"}
+FUNCTIONS = {"AI_COMPLETE"}
+OLD = ["SNOWFLAKE", "CORTEX", "COMPLETE"]  # without its schema, and in any other, the name is anybody's
+
+
+def is_called(name: str, node: exp.Func) -> bool:
+    """Is this one of Snowflake's own AI functions?"""
+    places = [part.name.upper() for part in node.parent.this.flatten()] if isinstance(node.parent, exp.Dot) else []
+    return [*places, name] == OLD or (name in FUNCTIONS and not places)
 
 
 def answer(name: str, node: exp.Func, session: Session) -> str:

@@ -108,7 +108,7 @@ KINDS = {
         "[{ CALLED ON NULL INPUT | RETURNS NULL ON NULL INPUT | STRICT }] [{ VOLATILE | IMMUTABLE }] SERVICE = <service:name> "
         "ENDPOINT = <endpoint:scalar> [COMMENT = <comment:string>] "
         "[MAX_BATCH_ROWS = <max_batch_rows:int>] [MAX_BATCH_RETRIES = <max_batch_retries:int>] "
-        "[ON_BATCH_FAILURE = { ABORT | RETURN_NULL }] [BATCH_TIMEOUT_SECS = <batch_timeout:int>] "
+        "[ON_BATCH_FAILURE = { ABORT | RETURN_NULL !return_null }] [BATCH_TIMEOUT_SECS = <batch_timeout:int>] "
         "[CONTEXT_HEADERS = ( { <one:word> },... )] AS <path:text>"
     ),
     "TASK": Kind(

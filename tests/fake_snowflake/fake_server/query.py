@@ -7,7 +7,7 @@ from typing import Any
 import duckdb
 import snowflake.connector.errors
 import sqlglot
-from fake_server import context, functions, relations
+from fake_server import context, functions, relations, service_functions
 from fake_server.account import Session
 from fake_server.catalog import Table
 from fake_server.engine import Engine, Watch, as_numbers, stored
@@ -57,6 +57,7 @@ def prepare(session: Session, engine: Engine, tree: exp.Expression, sql: str, wa
     ready = Prepared(tree, [])
     relations.replace(ready, session, engine)
     functions.require_known(tree, session, sql)
+    service_functions.fill_columns(ready, session, engine, watch)
     for node in real_tables(tree):
         if node.name.startswith("_FAKE_"):
             continue
