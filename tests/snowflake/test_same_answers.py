@@ -43,14 +43,84 @@ DATABASE, SCHEMA = "SNOWFLAKE_SAMPLE_DATA", "TPCH_SF1"
 VARIABLES = {"COPILOT_DATA_DATABASE": DATABASE, "COPILOT_DATA_SCHEMA": SCHEMA}
 REVIEW = """CREATE TABLE REVIEW (RV_ID BIGINT NOT NULL PRIMARY KEY, RV_CUSTKEY BIGINT REFERENCES CUSTOMER (C_CUSTKEY),
     RV_AUTHOR VARCHAR, RV_CITY VARCHAR, RV_STARS INTEGER, RV_FEE DECIMAL(14, 4), RV_WEIGHT DOUBLE, RV_PAID BOOLEAN,
-    RV_WRITTEN TIMESTAMP, RV_DUE DATE)"""
+    RV_WRITTEN TIMESTAMP, RV_DUE DATE, RV_AT TIME, RV_VIEWS BIGINT, RV_MARK BINARY)"""
 REVIEWS: tuple[tuple[Any, ...], ...] = (
-    (1, 1, "O'Brien", "Cork", 5, "12.3400", 0.1, True, "2024-02-29 23:59:59.123456", "2024-03-31"),
-    (2, 2, 'Zoë "Zo" Müller', "Zürich", 4, "0.0001", 1e-17, False, "1969-12-31 00:00:00", "1900-01-01"),
-    (3, None, "佐藤 花子", "東京", None, "9999999999.9999", 1e300, None, "2024-01-01 12:00:00", None),
-    (4, 3, None, None, 1, None, None, True, None, "9999-12-31"),
-    (5, 4, "", "100% \\ sure; -- no", 3, "-1.5000", -0.0, False, "2038-01-19 03:14:08", "2024-02-29"),
-    (6, 5, "🦆\tquack\nline", "naïve", 2, "7.0000", 123456789.123456789, True, "2000-01-01 00:00:00.5", "1582-10-15"),
+    (
+        1,
+        1,
+        "O'Brien",
+        "Cork",
+        5,
+        "12.3400",
+        0.1,
+        True,
+        "2024-02-29 23:59:59.123456",
+        "2024-03-31",
+        "23:59:59.000001",
+        9007199254740993,
+        b"\x00\xff",
+    ),
+    (
+        2,
+        2,
+        'Zoë "Zo" Müller',
+        "Zürich",
+        4,
+        "0.0001",
+        1e-17,
+        False,
+        "1969-12-31 00:00:00",
+        "1900-01-01",
+        "00:00:00",
+        -1,
+        b"",
+    ),
+    (
+        3,
+        None,
+        "佐藤 花子",
+        "東京",
+        None,
+        "9999999999.9999",
+        1e300,
+        None,
+        "2024-01-01 12:00:00",
+        None,
+        "12:30:00",
+        0,
+        b"'",
+    ),
+    (4, 3, None, None, 1, None, None, True, None, "9999-12-31", None, None, None),
+    (
+        5,
+        4,
+        "",
+        "100% \\ sure; -- no",
+        3,
+        "-1.5000",
+        -0.0,
+        False,
+        "2038-01-19 03:14:08",
+        "2024-02-29",
+        "06:07:08",
+        9223372036854775807,
+        b"abc",
+    ),
+    (
+        6,
+        5,
+        "🦆\tquack\nline",
+        "naïve",
+        2,
+        "7.0000",
+        123456789.123456789,
+        True,
+        "2000-01-01 00:00:00.5",
+        "1582-10-15",
+        "23:00:00.5",
+        -9223372036854775808,
+        "é".encode(),
+    ),
 )
 MAX_ROWS = 50
 HOME = "ARCTIC_COPILOT.CORE"
@@ -143,7 +213,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     file.write_bytes(demo_path(Settings()).read_bytes())
     with duckdb.connect(str(file)) as connection:
         connection.execute(f"USE {SCHEMA}; {REVIEW}")
-        connection.executemany("INSERT INTO REVIEW VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", REVIEWS)
+        connection.executemany("INSERT INTO REVIEW VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", REVIEWS)
         for table in (*TABLES, "REVIEW"):
             connection.execute(f"COPY {table} TO '{folder / table}.parquet'")
     return file
