@@ -142,3 +142,14 @@ def test_rows_are_read_as_written() -> None:
     assert read_rows(b'{"data": [[0, "a"], [1, null]]}') == [(0, "a"), (1, None)]
     with pytest.raises(RequestError):
         read_rows(b'{"rows": []}')
+
+
+def test_a_failure_is_logged_with_the_query_it_belongs_to_and_without_the_prompt(
+    adapter: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    connection = HTTPConnection("127.0.0.1", adapter, timeout=10)
+    headers = {"sf-external-function-current-query-id": "01b2-query", "Content-Type": "application/json"}
+    connection.request("POST", "/complete", json.dumps({"data": [[0, "crash"]]}).encode(), headers)
+    assert connection.getresponse().status == 503
+    assert "Query 01b2-query" in caplog.text
+    assert "crash" not in caplog.text
