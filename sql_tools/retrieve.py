@@ -15,9 +15,10 @@ from weakref import WeakKeyDictionary
 
 from sql_tools.errors import WarehouseError
 from sql_tools.models import Context, Question, Table, ValueMatch
-from sql_tools.ranking import STOP, TableIndex, terms_of
+from sql_tools.ranking import TableIndex
 from sql_tools.semantic import semantics_of
 from sql_tools.semantic.matching import named_metrics
+from sql_tools.terms import PLAIN, terms_of
 from sql_tools.warehouses import Warehouse
 from sql_tools.words import fold, singular
 
@@ -103,7 +104,7 @@ class Catalog:
             if self.tables[members[0]].name in holders:
                 scores[family] = scores.get(family, 0.0) + HELD
         order = sorted(scores, key=lambda family: (-scores[family], family))
-        return [member for family in order for member in self.index.members(family, text)]
+        return self.index.in_order(order, text)
 
     def _with_family(self, i: int) -> Table:
         """The table, its comment saying so where it stands for many that are alike."""
@@ -181,4 +182,4 @@ def _narrow(table: Table, asked: Counter[str], *, held_columns: set[tuple[str, s
 
 
 def _worth_looking_up(span: str) -> bool:
-    return len(span) > 1 and not span.isdigit() and span.lower() not in STOP
+    return len(span) > 1 and not span.isdigit() and span.lower() not in PLAIN
