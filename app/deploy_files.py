@@ -68,6 +68,7 @@ def settings_for(variables: Mapping[str, str]) -> dict[str, Any]:
         "settings": settings,
         "query_warehouse": variables["COPILOT_WAREHOUSE"],
         "record": f"{home}.RECORD",
+        "kept_in": f"{home}_KEPT",
         "audit": f"{home}.AUDIT",
         "audit_text": audit_text,
     }

@@ -29,10 +29,12 @@ NOT_KEPT = {"keep_catalog": False}
 
 @dataclass(frozen=True)
 class Deployment:
-    """What the administrator chose: settings, and the procedure that writes the audit row (empty: none is written)."""
+    """What the administrator chose: settings; the procedure that writes the audit row (empty: none is written); the schema
+    in which a session may keep the catalog it read (empty: none does)."""
 
     settings: Mapping[str, Any]
     record: str = ""
+    kept_in: str = ""
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,7 @@ def choose_settings(options: Json | None, deployment: Deployment) -> Settings:
 def read_deployment(path: Path) -> Deployment:
     """What the administrator chose, as it was uploaded."""
     deployed = json.loads(path.read_text(encoding="utf-8"))
-    return Deployment(settings=deployed["settings"], record=deployed["record"])
+    return Deployment(settings=deployed["settings"], record=deployed["record"], kept_in=deployed.get("kept_in", ""))
 
 
 def _lower(options: Json | None) -> Json:

@@ -1,7 +1,8 @@
 """What runs inside a Snowflake account: the asker's Session and options -> the JSON contract's objects.
 
-The stored procedures and the chat there both end up here. Everything is read as the asker; nothing is kept between
-calls, so what one role sees cannot reach another. An answer that cannot be recorded is not given.
+The stored procedures and the chat there both end up here. Everything is read as the asker. Between calls nothing is kept
+but what REFRESH_CATALOG put into the session's own temporary table, and that for one role. An answer that cannot be
+recorded is not given.
 """
 
 import time
@@ -31,6 +32,7 @@ from sql_tools.warehouses.snowflake import from_session
 if TYPE_CHECKING:
     from snowflake.snowpark import Session
 
+NOT_KEPT = "Not kept for this session, so that each call reads it anew"
 __all__ = [
     "Call",
     "Deployment",
@@ -74,14 +76,20 @@ def explain_sql(session: "Session", sql: str, options: Json | None, deployment: 
 
 
 def refresh_catalog(session: "Session", options: Json | None, deployment: Deployment) -> Json:
-    """The tables that the asker may ask about, read anew: {version, tables [{name, columns, row_count}], notes, seconds}."""
+    """The tables that the asker may ask about, read anew: {version, tables [{name, columns, row_count}], kept, notes, seconds}.
+
+    `kept`: later calls of this session under the same roles look only into tables that have changed.
+    """
     started = time.perf_counter()
     with _told() as told, _opened(begin(session, options, deployment)) as (_, warehouse):
+        warehouse.refresh()
+        why_not = warehouse.keep_in_session()
+        notes = (*warehouse.notes, *([f"{NOT_KEPT}: {why_not}."] if why_not else ()))
         tables = [
             {"name": ".".join(t.path), "columns": len(t.columns), "row_count": t.row_count} for t in warehouse.tables()
         ]
         seconds = round(time.perf_counter() - started, 3)
-        told.update(json_object({"tables": tables, "notes": warehouse.notes, "seconds": seconds}))
+        told.update(json_object({"tables": tables, "kept": not why_not, "notes": notes, "seconds": seconds}))
     return told
 
 
@@ -93,9 +101,9 @@ def feedback(session: "Session", answer_id: str, verdict: str, remark: str | Non
     return told
 
 
-def open_in_account(session: "Session", settings: Settings) -> Warehouse:
-    """What the asker may read, with the meaning that a semantic view gives it."""
-    return with_semantics(from_session(session, settings, name="snowflake"), settings)
+def open_in_account(session: "Session", settings: Settings, kept_in: str = "") -> Any:
+    """What the asker may read, a SnowflakeWarehouse, with the meaning that a semantic view gives it."""
+    return with_semantics(from_session(session, settings, name="snowflake", kept_in=kept_in), settings)
 
 
 def asking(session: "Session", deployment: Deployment, kind: str) -> Callable[..., Answer]:
@@ -173,10 +181,10 @@ class _Unrun:
 
 
 @contextmanager
-def _opened(call: Call, kind: str = "") -> Iterator[tuple[Call, Warehouse]]:
+def _opened(call: Call, kind: str = "") -> Iterator[tuple[Call, Any]]:
     with (
         tagged(request=call.request, surface=kind.lower()),
-        closing(open_in_account(call.session, call.settings)) as warehouse,
+        closing(open_in_account(call.session, call.settings, call.deployment.kept_in)) as warehouse,
     ):
         yield call, warehouse
 

@@ -113,7 +113,7 @@ CREATE OR REPLACE PROCEDURE <% ctx.env.COPILOT_DATABASE %>.<% ctx.env.COPILOT_SC
         '@<% ctx.env.COPILOT_DATABASE %>.<% ctx.env.COPILOT_SCHEMA %>.CODE/procedures/sql_tools.zip'
     )
     HANDLER = 'copilot_procs.refresh_catalog'
-    COMMENT = 'The tables that the asker may ask about'
+    COMMENT = 'The tables that the asker may ask about, read anew and kept for the session'
     EXECUTE AS <% ctx.env.COPILOT_EXECUTE_AS %>;
 GRANT USAGE ON PROCEDURE <% ctx.env.COPILOT_DATABASE %>.<% ctx.env.COPILOT_SCHEMA %>.REFRESH_CATALOG(OBJECT) TO ROLE <% ctx.env.COPILOT_USER_ROLE %>;
 

@@ -44,7 +44,7 @@ def explain_sql(session: Any, sql_text: str, options: dict | None = None) -> dic
 
 
 def refresh_catalog(session: Any, options: dict | None = None) -> dict:
-    """REFRESH_CATALOG: the tables that the caller may ask about."""
+    """REFRESH_CATALOG: the tables that the caller may ask about, kept for the rest of the session."""
     from sql_tools import in_account
 
     return in_account.refresh_catalog(session, options, _deployment())

@@ -24,8 +24,9 @@ from sql_tools.warehouses.snowflake_catalog import Place
 from sql_tools.warehouses.snowflake_connect import open_session
 from sql_tools.warehouses.snowflake_cost import Estimate, read_plan, require_within_budget
 from sql_tools.warehouses.snowflake_errors import is_stale
-from sql_tools.warehouses.snowflake_index import SnowflakeIndex
+from sql_tools.warehouses.snowflake_index import HOUR, SnowflakeIndex
 from sql_tools.warehouses.snowflake_kept import KeptCatalog, kept_path
+from sql_tools.warehouses.snowflake_session_kept import SessionCatalog
 from sql_tools.warehouses.snowflake_statements import Fetched, Statements
 
 if TYPE_CHECKING:
@@ -46,7 +47,9 @@ class SnowflakeWarehouse:
     dialect = "snowflake"
     remote = True
 
-    def __init__(self, session: "Session", settings: Settings, *, name: str, owns_session: bool) -> None:
+    def __init__(
+        self, session: "Session", settings: Settings, *, name: str, owns_session: bool, kept_in: str = ""
+    ) -> None:
         self.name = name
         self.notes: tuple[str, ...] = ()
         self._settings, self._owns = settings, owns_session
@@ -56,6 +59,7 @@ class SnowflakeWarehouse:
         self.account, self.user, self.role = (str(who[key] or "") for key in ("account", "user_name", "role_name"))
         place = Place(str(who["database_name"] or ""), str(who["schema_name"] or ""))
         self._kept = KeptCatalog(self._path(settings))
+        self._in_session = SessionCatalog(self._statements, kept_in, self.role, settings.catalog_max_age_hours * HOUR)
         self._index = SnowflakeIndex(self._statements.ask, self._sampled, self._kept, settings, place)
         self._tables: tuple[Table, ...] | None = None
         self._lock = threading.RLock()
@@ -65,6 +69,7 @@ class SnowflakeWarehouse:
         """All that the role may see of the chosen schemas; kept between runs, and read again when it is old."""
         with self._lock:
             if self._tables is None:
+                self._in_session.load(self._kept)
                 self._read(max_age_seconds=None)
             return self._tables or ()
 
@@ -74,6 +79,11 @@ class SnowflakeWarehouse:
             self.on_progress = on_progress or self.on_progress
             self._read(max_age_seconds=0.0)
             return self._tables or ()
+
+    def keep_in_session(self) -> str:
+        """Keep the catalog for later calls of this Snowflake session; why not, where that cannot be."""
+        with self._lock:
+            return self._in_session.save(self._kept)
 
     def explain(self, sql: str) -> str | None:
         """Bind, plan, and say what it would read at most; nothing runs.
@@ -174,9 +184,14 @@ def connect(target: str, settings: Settings, *, on_progress: OnProgress | None =
     return opened
 
 
-def from_session(session: "Session", settings: Settings, *, name: str = "snowflake") -> SnowflakeWarehouse:
-    """The warehouse over a Session that somebody else opened and will close: a procedure's, or the chat's in the account."""
-    return SnowflakeWarehouse(session, settings, name=name, owns_session=False)
+def from_session(
+    session: "Session", settings: Settings, *, name: str = "snowflake", kept_in: str = ""
+) -> SnowflakeWarehouse:
+    """The warehouse over a Session that somebody else opened and will close: a procedure's, or the chat's in the account.
+
+    `kept_in` names a schema (`DB.SCHEMA`) for a temporary table that holds the catalog for the rest of the session.
+    """
+    return SnowflakeWarehouse(session, settings, name=name, owns_session=False, kept_in=kept_in)
 
 
 def _reads_catalog(sql: str) -> bool:

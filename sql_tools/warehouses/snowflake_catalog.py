@@ -78,14 +78,17 @@ def listed(ask: Ask, schema: Schema) -> list[Listed]:
     ]
 
 
-def described(ask: Ask, schema: Schema, tables: Sequence[Listed]) -> Iterator[Table]:
-    """These tables of the schema with columns and keys; one that nobody may see any more is left out."""
+def described(ask: Ask, schema: Schema, tables: Sequence[Listed], *, whole: bool) -> Iterator[Table]:
+    """These tables of the schema with columns and keys; one that nobody may see any more is left out.
+
+    `whole`: they are all that it has, so that none need be named.
+    """
     if not tables:
         return
     primary, foreign = _primary_keys(ask, schema), _foreign_keys(ask, schema)
     for start in range(0, len(tables), TABLES_A_STATEMENT):
         part = tables[start : start + TABLES_A_STATEMENT]
-        columns = _columns(ask, schema, part, whole=len(part) == len(tables))
+        columns = _columns(ask, schema, part, whole=whole and len(part) == len(tables))
         for table in part:
             if table.name in columns:
                 yield Table(

@@ -42,7 +42,7 @@ class SnowflakeIndex:
         """Every table the role may see, those changed since last time read again; WarehouseError if there is none."""
         allowed = self._settings.catalog_max_age_hours * HOUR if max_age_seconds is None else max_age_seconds
         schemas = self._schemas = self._chosen(allowed)
-        refused = []
+        refused: dict[Schema, str] = {}
         if allowed == 0:
             self._kept.resume_sampling()
         for number, schema in enumerate(schemas):
@@ -54,9 +54,10 @@ class SnowflakeIndex:
                 except WarehouseError as error:
                     if len(schemas) == 1:
                         raise
-                    refused.append(f"{'.'.join(schema)} is left out: {error.message}")
-        self.notes = tuple(refused)
-        self._sample(schemas, on_progress)
+                    refused[schema] = f"{'.'.join(schema)} is left out: {error.message}"
+        self.notes = tuple(refused.values())
+        self._schemas = [schema for schema in schemas if schema not in refused]
+        self._sample(self._schemas, on_progress)
         return self.tables()
 
     def tables(self) -> tuple[Table, ...]:
@@ -77,7 +78,7 @@ class SnowflakeIndex:
         changed = [table for table in now if known.get(table.name) != (table.last_altered or None)]
         by_name = {table.name: table for table in changed}
         done = 0
-        for part in _batches(described(self._ask, schema, changed)):
+        for part in _batches(described(self._ask, schema, changed, whole=len(changed) == len(now))):
             self._kept.write(schema, (_kept_form(table, by_name[table.name]) for table in part))
             done += len(part)
             on_share(done / len(changed))

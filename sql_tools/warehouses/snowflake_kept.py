@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from sql_tools.models import Table
 
@@ -119,6 +120,19 @@ class KeptCatalog:
             ).fetchall()
             found += [Table.model_validate_json(row[0]) for row in rows]
         return tuple(found)
+
+    def dump(self) -> list[tuple[Any, ...]]:
+        """All kept tables as plain rows, for `fill`."""
+        return self._file.execute("SELECT * FROM tables").fetchall()
+
+    def fill(self, rows: Iterable[Sequence[Any]]) -> None:
+        """Take over what `dump` gave; ValueError if it is nothing of the kind. No schema counts as looked at by that."""
+        good = [tuple(row) for row in rows]
+        for row in good:
+            if len(row) != 8 or Table.model_validate_json(row[7]).name != row[2]:
+                raise ValueError("not a kept catalog")
+        with self._file:
+            self._file.executemany("INSERT OR REPLACE INTO tables VALUES (?, ?, ?, ?, ?, ?, ?, ?)", good)
 
     def close(self) -> None:
         self._file.close()

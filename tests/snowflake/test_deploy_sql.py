@@ -77,9 +77,17 @@ def test_the_owners_role_gets_no_right_to_read_data() -> None:
     assert not [s for s in plain if "SELECT" in s or VARIABLES["COPILOT_DATA_DATABASE"] in s]
 
 
-def test_callers_can_only_read_through_the_caller_grants() -> None:
-    caller = [re.match(r"GRANT (?:INHERITED )?CALLER (.+?) ON ", s) for s in STATEMENTS if "CALLER" in s.split()[1:3]]
-    assert {right for found in caller if found for right in found[1].split(", ")} == {"USAGE", "SELECT", "REFERENCES"}
+def test_callers_can_only_read_through_the_caller_grants_and_write_where_only_their_temporary_tables_are() -> None:
+    caller = [
+        re.match(r"GRANT (?:INHERITED )?CALLER (.+?) ON (.+)", s) for s in STATEMENTS if "CALLER" in s.split()[1:3]
+    ]
+    given = {(right, found[2]) for found in caller if found for right in found[1].split(", ")}
+    writing = {(right, on) for right, on in given if right not in ("USAGE", "SELECT", "REFERENCES")}
+    assert writing == {
+        ("CREATE TABLE", "SCHEMA ARCTIC_COPILOT.CORE_KEPT TO ROLE COPILOT_OWNER"),
+        ("INSERT", "ALL TABLES IN SCHEMA ARCTIC_COPILOT.CORE_KEPT TO ROLE COPILOT_OWNER"),
+    }
+    assert not [s for s in STATEMENTS if "CORE_KEPT" in s and not s.startswith(("GRANT", "CREATE SCHEMA"))]
 
 
 def test_only_the_audit_runs_with_its_owners_rights() -> None:

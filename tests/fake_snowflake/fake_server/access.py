@@ -62,10 +62,11 @@ class Access:
     grants: Grants
     role: str
     limit: str = ""
+    others: tuple[str, ...] = ()  # secondary roles
 
     @property
     def key(self) -> str:
-        return f"{self.role}/{self.limit}"
+        return f"{'+'.join((self.role, *self.others))}/{self.limit}"
 
     @property
     def is_admin(self) -> bool:
@@ -128,9 +129,9 @@ class Access:
         return self.may("USAGE", kind, name, owner)
 
     def _has(self, privilege: str, kind: str, name: Name, owner: str) -> bool:
-        if self.role in ADMINS:
+        if self.role in ADMINS or ADMINS & set(self.others):
             return True
-        roles = self.grants.closure(self.role)
+        roles = self.grants.closure(self.role).union(*map(self.grants.closure, self.others))
         return owner in roles or any(
             g.role in roles and not g.caller and not g.future and covers(g, privilege, kind, name)
             for g in self.grants.given

@@ -59,6 +59,8 @@ class Session:
     token: str = field(default_factory=lambda: secrets.token_urlsafe(24))
     master_token: str = field(default_factory=lambda: secrets.token_urlsafe(24))
     id: int = field(default_factory=lambda: next(SESSION_IDS))
+    home: int = 0  # the session whose temporary tables these are: a caller's rights procedure shares its caller's
+    secondary: bool = False  # USE SECONDARY ROLES ALL
     last_query_id: str | None = None
     variables: dict[str, str] = field(default_factory=dict)
     connections: dict[str, Any] = field(default_factory=dict)
@@ -66,7 +68,18 @@ class Session:
 
     @property
     def access(self) -> Access:
-        return Access(self.account.catalog, self.account.grants, self.role, self.limit)
+        return Access(self.account.catalog, self.account.grants, self.role, self.limit, self.others)
+
+    @property
+    def others(self) -> tuple[str, ...]:
+        """Roles that are in use beside the primary one."""
+        roles = self.account.grants.roles_of_user(self.user) if self.secondary else set()
+        return tuple(sorted(roles - self.account.grants.closure(self.role)))
+
+    @property
+    def room(self) -> str:
+        """What its temporary tables belong to."""
+        return str(self.home or self.id)
 
 
 @dataclass

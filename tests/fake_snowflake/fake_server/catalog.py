@@ -104,8 +104,8 @@ class Catalog:
         self.schemas.pop(name, None)
 
     def in_schema(self, name: Name) -> list[Table]:
-        """Its tables and views, by name."""
-        return [self.tables[key] for key in sorted(self.tables) if key[:2] == name]
+        """Its tables and views, by name; temporary ones are in no listing here."""
+        return [self.tables[key] for key in sorted(self.tables) if key[:2] == name and not self.tables[key].session]
 
     def of(self, kind: str) -> list[Thing]:
         return [thing for (k, _), thing in sorted(self.things.items()) if k == kind]

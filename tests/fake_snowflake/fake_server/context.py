@@ -25,7 +25,7 @@ CONTEXT: dict[str, Callable[[Session], Any]] = {
     "CURRENTREGION": lambda s: "AWS_US_WEST_2",
     "CURRENTSESSION": lambda s: str(s.id),
     "CURRENTROLETYPE": lambda s: "ROLE",
-    "CURRENTSECONDARYROLES": lambda s: json.dumps({"roles": "", "value": ""}),
+    "CURRENTSECONDARYROLES": lambda s: json.dumps({"roles": ",".join(s.others), "value": "ALL" if s.secondary else ""}),
     "CURRENTAVAILABLEROLES": lambda s: json.dumps(sorted(s.account.grants.roles_of_user(s.user))),
     "CURRENTVERSION": lambda s: VERSION,
     "CURRENTCLIENT": lambda s: "PythonConnector",

@@ -18,7 +18,18 @@ def spelled(node: exp.Expression | str | None) -> str:
 
 
 def full_name(session: Session, name: Name, command: str = "SELECT") -> Name:
-    """A one- to three-part name with the session's database and schema before it."""
+    """A one- to three-part name with the session's database and schema before it; its own temporary table goes first."""
+    full = _placed(session, name, command)
+    own = temporary(session, full)
+    return own if own in session.account.catalog.tables else full
+
+
+def temporary(session: Session, full: Name) -> Name:
+    """Under which name the session's temporary table is kept: no other session comes upon it."""
+    return (*full[:2], f"{full[2]} #{session.room}")
+
+
+def _placed(session: Session, name: Name, command: str) -> Name:
     if len(name) == 1:
         if not session.database:
             raise no_current("database", command)

@@ -53,11 +53,13 @@ def _known(key: str) -> str:
 def use(session: Session, engine: Engine, sql: str) -> Result:
     """USE ROLE, WAREHOUSE, DATABASE, SCHEMA, SECONDARY ROLES."""
     said = grammar.parse(
-        "USE { ROLE <role:ident> | WAREHOUSE <warehouse:ident> | DATABASE <database:ident> | SECONDARY ROLES {ALL|NONE} "
+        "USE { ROLE <role:ident> | WAREHOUSE <warehouse:ident> | DATABASE <database:ident> | SECONDARY ROLES {ALL !all|NONE !none} "
         "| SCHEMA <schema:name> | <either:name> }",
         sql,
     )
-    if "role" in said:
+    if "all" in said or "none" in said:
+        session.secondary = "all" in said
+    elif "role" in said:
         _use_role(session, said["role"])
     elif "warehouse" in said:
         _use_warehouse(session, said["warehouse"])
