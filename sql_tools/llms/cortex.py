@@ -53,7 +53,10 @@ class SnowflakeChat(BaseChatModel):
     ) -> ChatResult:
         temperature = float(kwargs.get("temperature", 0.0))
         tokens = int(kwargs.get("max_tokens", MAX_TOKENS))
-        replies = [self._reply(messages, temperature, tokens) for _ in range(int(kwargs.get("n", 1)))]
+        count = (
+            1 if self.function else int(kwargs.get("n", 1))
+        )  # a function takes no temperature: it would repeat itself
+        replies = [self._reply(messages, temperature, tokens) for _ in range(count)]
         return ChatResult(generations=[ChatGeneration(message=reply) for reply in replies])
 
     def _reply(self, messages: Sequence[BaseMessage], temperature: float, tokens: int) -> AIMessage:

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 import snowflake.connector.errors
+from langchain_core.messages import HumanMessage
 from served import Served, adapter_at, between, free_port
 from shop import SHOP, deploy_shop
 
@@ -217,3 +218,11 @@ def test_quotes_backslashes_and_other_scripts_reach_the_model_as_they_are(seller
     model = create_model(Settings(model=MODEL), from_session(seller, Settings(keep_catalog=False)))
     assert model.invoke(prompt).content == f"said {prompt}"
     assert served.asked[0]["messages"][0]["content"] == prompt
+
+
+def test_several_drafts_are_asked_for_once_since_a_function_takes_no_temperature(seller: Any, served: Served) -> None:
+    model = create_model(Settings(model=MODEL), from_session(seller, Settings(keep_catalog=False)))
+    assert [one.text for one in model.generate([[HumanMessage("hi")]], n=3, temperature=0.7).generations[0]] == [
+        "said hi"
+    ]
+    assert len(served.asked) == 1
