@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from sql_tools.audit import record_answer, record_verdict
 from sql_tools.call import Call, Deployment, Json, begin, choose_settings, read_deployment
+from sql_tools.cancellation import Stopped
 from sql_tools.contract import json_object
 from sql_tools.copilot import ask as ask_copilot
 from sql_tools.copilot import check
@@ -32,6 +33,7 @@ from sql_tools.warehouses.snowflake import from_session
 if TYPE_CHECKING:
     from snowflake.snowpark import Session
 
+GIVEN_UP = "Stopped by the asker."
 NOT_KEPT = "Not kept for this session, so that each call reads it anew"
 __all__ = [
     "Call",
@@ -84,10 +86,10 @@ def refresh_catalog(session: "Session", options: Json | None, deployment: Deploy
     with _told() as told, _opened(begin(session, options, deployment)) as (_, warehouse):
         warehouse.refresh()
         why_not = warehouse.keep_in_session()
-        notes = (*warehouse.notes, *([f"{NOT_KEPT}: {why_not}."] if why_not else ()))
         tables = [
             {"name": ".".join(t.path), "columns": len(t.columns), "row_count": t.row_count} for t in warehouse.tables()
         ]
+        notes = (*warehouse.notes, *([f"{NOT_KEPT}: {why_not}."] if why_not else ()))
         seconds = round(time.perf_counter() - started, 3)
         told.update(json_object({"tables": tables, "kept": not why_not, "notes": notes, "seconds": seconds}))
     return told
@@ -107,12 +109,16 @@ def open_in_account(session: "Session", settings: Settings, kept_in: str = "") -
 
 
 def asking(session: "Session", deployment: Deployment, kind: str) -> Callable[..., Answer]:
-    """As `copilot.ask`, over what is open already, with each answer recorded."""
+    """As `copilot.ask`, over what is open already, with each answer recorded, and each question that was given up."""
 
     def ask(question: Question, warehouse: Warehouse, *more: Any, **named: Any) -> Answer:
         call = begin(session, None, deployment)
-        with tagged(request=call.request, surface=kind.lower()):
-            answer = ask_copilot(question, warehouse, *more, **named)
+        try:
+            with tagged(request=call.request, surface=kind.lower()):
+                answer = ask_copilot(question, warehouse, *more, **named)
+        except Stopped:
+            record_answer(call, kind, Answer(status="failed", question=question.text, message=GIVEN_UP), warehouse.role)
+            raise
         return record_answer(call, kind, answer, warehouse.role)
 
     return ask

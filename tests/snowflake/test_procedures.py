@@ -13,11 +13,13 @@ import duckdb
 import pytest
 from shop import ANSWERS, SHOP, deploy_shop
 
+from app.chat import Desk, start_turn
 from app.deploy_variables import project_root
 from sql_tools import in_account
 from sql_tools.contract import to_json
 from sql_tools.errors import SettingsError
 from sql_tools.in_account import Deployment, begin, feedback
+from sql_tools.llms import create_model
 from sql_tools.models import Answer
 
 HOME = "ARCTIC_COPILOT.CORE"
@@ -110,7 +112,7 @@ def test_a_query_that_is_too_slow_is_told_and_recorded_and_nothing_goes_on(selle
         answer = call(seller, "ASK", "How many customers are there?", {"timeout_seconds": 1, "request": "slow-1"})
     finally:
         deployed.clear_faults()
-    assert time.monotonic() - started < 15
+    assert time.monotonic() - started < 40
     assert (answer["status"], answer["rows"]) == ("failed", [])
     assert "ran past its limit of 1 s and was stopped" in answer["message"]
     ran = deployed.log("")[before:]
@@ -122,18 +124,49 @@ def test_a_query_that_is_too_slow_is_told_and_recorded_and_nothing_goes_on(selle
     assert kept == [("failed", 0, answer["message"])]
 
 
+CUSTOMERS = r"^SELECT\s+COUNT\(\*\) AS CUSTOMERS"
+
+
+def until_it_runs(deployed: Any, before: int) -> None:
+    """Waits for one more such query than there were."""
+    ends = time.monotonic() + 60
+    while len(deployed.log(CUSTOMERS)) == before:
+        assert time.monotonic() < ends
+        time.sleep(0.05)
+
+
 def test_a_call_that_is_stopped_takes_its_query_with_it(seller: Any, deployed: Any) -> None:
-    deployed.slow(r"^SELECT\s+COUNT\(\*\) AS CUSTOMERS", 60)
+    before = len(deployed.log(CUSTOMERS))
+    deployed.slow(CUSTOMERS, 60)
     try:
-        with pytest.raises(Exception, match="timeout"):
-            seller.call(
-                f"{HOME}.ASK", "How many customers are there?", {"timeout_seconds": 30},
-                statement_params={"STATEMENT_TIMEOUT_IN_SECONDS": 6},
-            )  # fmt: skip
+        calling = seller.sql(f"CALL {HOME}.ASK('How many customers are there?')").collect_nowait()
+        until_it_runs(deployed, before)
+        calling.cancel()
+        with pytest.raises(Exception, match=r"cancel|FAILED"):
+            calling.result()
     finally:
         deployed.clear_faults()
-    slow = deployed.log(r"^SELECT\s+COUNT\(\*\) AS CUSTOMERS")[-1]
-    assert (slow["status"], slow["parameters"]["STATEMENT_TIMEOUT_IN_SECONDS"]) == ("FAIL", "30")
+    assert [one["error"][0] for one in deployed.log(CUSTOMERS)[before:]] == [604]
+
+
+def test_a_question_stopped_in_the_chat_is_cancelled_and_recorded(seller: Any, deployed: Any) -> None:
+    recording = Deployment(SETTINGS, record=f"{HOME}.RECORD")
+    settings = in_account.choose_settings(None, recording)
+    warehouse = in_account.open_in_account(seller, settings)
+    desk = Desk(settings, warehouse, create_model(settings, warehouse), warehouse.tables(), in_account.asking(seller, recording, "CHAT"))  # fmt: skip
+    before = len(deployed.log(CUSTOMERS))
+    deployed.slow(CUSTOMERS, 60)
+    try:
+        job = start_turn(desk, "How many customers are there?", ())
+        until_it_runs(deployed, before)
+        job.stop()
+        job._thread.join(20)
+    finally:
+        deployed.clear_faults()
+    assert not job._thread.is_alive()
+    assert [one["error"][0] for one in deployed.log(CUSTOMERS)[before:]] == [604]
+    rows = deployed.run(f"SELECT USER_NAME, STATUS, MESSAGE FROM {HOME}.AUDIT WHERE KIND = 'CHAT'")
+    assert rows == [("SELLER_USER", "failed", "Stopped by the asker.")]
 
 
 # What the handlers hand over to, on a Session, without the seconds that a new interpreter takes.
