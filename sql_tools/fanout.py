@@ -85,21 +85,32 @@ def _measures(grain: Grain) -> Iterator[Measure]:
         outer = node.parent if isinstance(node.parent, exp.Filter) else node
         if not isinstance(node, REPEATABLE) or isinstance(outer.parent, (exp.Window, exp.WithinGroup)):
             continue
-        if not node.find(exp.Distinct, exp.Query) and (aliases := _aliases(node, outer, grain)) is not None:
-            yield Measure(index, node, outer, aliases)
+        if not node.find(exp.Distinct, exp.Query) and (homes := _homes(node, outer, grain)) is not None:
+            yield Measure(index, node, outer, *homes)
 
 
-def _aliases(node: exp.Expr, outer: exp.Expr, grain: Grain) -> frozenset[str] | None:
-    """Whose rows are counted: those the values come from, and then those of conditions on them; no value, no alias.
+def _homes(node: exp.Expr, outer: exp.Expr, grain: Grain) -> tuple[frozenset[str], frozenset[str]] | None:
+    """Whose rows are counted, and who else has a say in which of them: the tables of values, and of conditions on them.
 
-    `SUM(CASE WHEN o.paid THEN 1 END)` counts joined rows, as COUNT(*) does. None where a column is not of this FROM.
+    `SUM(CASE WHEN o.paid THEN 1 END)` counts joined rows, as COUNT(*) does: no value, no table. What COUNT counts under
+    a condition on another table's rows is as likely those. None where a column is not of this FROM.
     """
     columns = [column for column in outer.find_all(exp.Column) if not isinstance(column.this, exp.Star)]
     homes = [grain.home(column) for column in columns]
     if not all(homes):
         return None
-    valued = any(not _is_condition(column, node) for column in columns)
-    return frozenset(home[0] for home in homes if home) if valued else frozenset()
+    everything = frozenset(home[0] for home in homes if home)
+    values = frozenset(h[0] for c, h in zip(columns, homes, strict=True) if h and not _is_condition(c, node))
+    return (values, everything - values) if not values or _all_or_nothing(node) else (everything, frozenset())
+
+
+def _all_or_nothing(node: exp.Expr) -> bool:
+    """Is it a sum or an average of one value or none, as a FILTER and a CASE of one branch leave it?"""
+    nothing = ("", "NULL", "0") if isinstance(node, exp.Sum) else ("", "NULL")
+    cases, rests = list(node.find_all(exp.Case)), [*node.find_all(exp.Case, exp.If)]
+    elses = [rest.args.get("default") or rest.args.get("false") for rest in rests]
+    one_branch = len(cases) <= 1 and all(len(case.args["ifs"]) == 1 for case in cases)
+    return isinstance(node, (exp.Sum, exp.Avg)) and one_branch and all(not e or e.sql() in nothing for e in elses)
 
 
 def _is_condition(column: exp.Expr, aggregate: exp.Expr) -> bool:

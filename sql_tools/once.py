@@ -1,7 +1,7 @@
 """A SELECT over joins, rewritten so that repeated rows are counted once: the offer beside the double-count alarm.
 
 Where all aggregates are of one table, FROM becomes the distinct rows of that table, each with the groups it is in; the
-joins stay inside, as filters. Where several tables are counted, each joined row is numbered among those of the same
+joins stay inside, as filters. Where rows of another table decide what a sum takes, its value is picked inside, too. Where several tables are counted, each joined row is numbered among those of the same
 row of the table, and only the first counts. Nothing is offered where that cannot be done from declared keys.
 """
 
@@ -17,12 +17,14 @@ from sql_tools.models import Context
 
 @dataclass(frozen=True)
 class Measure:
-    """An aggregate of a SELECT: the `index`-th of its own. `outer` is it with its FILTER; its value is from `aliases`."""
+    """An aggregate of a SELECT: the `index`-th of its own. `outer` is it with its FILTER; its value is from `aliases`,
+    and rows of `deciding` say whether it counts."""
 
     index: int
     node: exp.Expr
     outer: exp.Expr
     aliases: frozenset[str]
+    deciding: frozenset[str] = frozenset()
 
     @property
     def value(self) -> exp.Expr:
@@ -83,7 +85,8 @@ def count_once(tree: exp.Expr, marked: list[tuple[int, list[Measure]]], context:
 def _rewrite(grain: Grain, marked: list[Measure], dialect: str) -> bool:
     groups = groups_of(grain)
     aggregates = own(grain.select, exp.AggFunc)
-    if groups is None or not _is_plain(grain) or not all(m.aliases for m in marked):
+    picked = [aggregates[m.index] for m in marked if m.deciding]
+    if groups is None or not _is_plain(grain) or not all(m.aliases for m in marked) or (picked and len(marked) > 1):
         return False
     aliases = {m.aliases for m in marked}
     keys = {a: k for a in aliases if (k := _all_declared(a, grain, dialect))}
@@ -94,7 +97,11 @@ def _rewrite(grain: Grain, marked: list[Measure], dialect: str) -> bool:
     if len(aliases) == 1 and all(_unmoved(node, grain, next(iter(aliases))) for node in rest):
         for key in keys[next(iter(aliases))]:
             inner.name(key)
+        for node in picked:
+            inner.name(_with_its_filter(node), "picked")
         inner.query = inner.query.distinct()
+    elif picked:
+        return False
     else:
         for number, one in enumerate(sorted(aliases, key=sorted)):
             counter = inner.count_within(keys[one], f"nth_{'_'.join(sorted(one))}" if number < 9 else "nth")
@@ -117,11 +124,11 @@ class _Inner:
         for group in groups:
             self.name(group)
 
-    def name(self, e: exp.Expr) -> exp.Column:
-        """The output column that holds `e`, added if it is new."""
+    def name(self, e: exp.Expr, called: str = "grouped") -> exp.Column:
+        """The output column that holds `e`, added if it is new; `called` where it has no name of its own."""
         text = e.sql().lower()
         if text not in self.names:
-            self.names[text] = self._unused(e)
+            self.names[text] = self._unused(e, called)
             self.query = self.query.select(exp.alias_(e.copy(), identifier(self.names[text], self.dialect)))
         return exp.column(identifier(self.names[text], self.dialect))
 
@@ -159,9 +166,9 @@ class _Inner:
             return self.name(node)
         return node
 
-    def _unused(self, e: exp.Expr) -> str:
+    def _unused(self, e: exp.Expr, called: str) -> str:
         taken = {name.lower() for name in [*self.names.values(), *self.counters]}
-        plain = e.name if isinstance(e, exp.Column) else self.aliases.get(e.sql().lower()) or "grouped"
+        plain = e.name if isinstance(e, exp.Column) else self.aliases.get(e.sql().lower()) or called
         longer = f"{e.table}_{e.name}" if isinstance(e, exp.Column) and e.table else plain
         tries = [plain, longer, *(f"{plain}_{n}" for n in range(2, 100))]
         return next(name for name in tries if name.lower() not in taken)
@@ -186,6 +193,16 @@ def _unmoved(aggregate: exp.Expr, grain: Grain, aliases: frozenset[str]) -> bool
     homes = {home[0] for c in aggregate.find_all(exp.Column) if (home := grain.home(c))}
     fixed = isinstance(aggregate, (exp.Min, exp.Max)) or aggregate.find(exp.Distinct) is not None
     return fixed and bool(homes) and homes <= aliases
+
+
+def _with_its_filter(aggregate: exp.Expr) -> exp.Expr:
+    """What is aggregated, the condition of its FILTER put into it: NULL where that lets a row go."""
+    if isinstance(aggregate.parent, exp.Filter):
+        outer = aggregate.parent
+        aggregate.set("this", exp.case().when(outer.expression.this.copy(), aggregate.this.copy()))
+        outer.replace(aggregate)
+    value: exp.Expr = aggregate.this
+    return value
 
 
 def _only_first(aggregate: exp.Expr, counter: str) -> None:

@@ -46,8 +46,13 @@ def _counting(measure: Measure, grain: Grain, groups: list[exp.Expr], probe: Pro
     keys = keys_of(measure.aliases, grain, copied, probe.dialect)
     by = {f"g{n}_": e.copy() for n, e in enumerate(groups)} | {f"k{n}_": key for n, key in enumerate(keys)}
     value = measure.value
-    inner = copied.select(*[exp.alias_(e, name) for name, e in by.items()], "COUNT(*) AS n_")
-    inner = inner.select(exp.alias_(exp.AnyValue(this=value), "m_")).group_by(*[e.copy() for e in by.values()])
+    counted: exp.Expr = exp.Count(this=exp.Star())
+    any_of: exp.Expr = exp.AnyValue(this=value)
+    if measure.deciding:  # some of a row's repeats may not count: as NULL, or as 0 in a sum
+        value = exp.Nullif(this=value, expression=exp.Literal.number(0)) if isinstance(measure.node, exp.Sum) else value
+        counted, any_of = exp.Count(this=value), exp.Max(this=value.copy())
+    inner = copied.select(*[exp.alias_(e, name) for name, e in by.items()], exp.alias_(counted, "n_"))
+    inner = inner.select(exp.alias_(any_of, "m_")).group_by(*[e.copy() for e in by.values()])
     weighed, plain = _both_ways(measure)
     middle = (
         exp.select("COUNT(*) AS r_", "SUM(CASE WHEN n_ > 1 AND NOT m_ IS NULL THEN 1 ELSE 0 END) AS d_")

@@ -23,6 +23,7 @@ from sql_tools.rules import (
     names,
     order,
     reads,
+    shares,
     types,
     values,
 )
@@ -52,6 +53,7 @@ RULES: tuple[Rule, ...] = (
     logic.both_means_both,
     logic.no_row_is_both,
     logic.equal_to_a_list_is_in,
+    shares.shares_are_of_all,
     habits.text_matches_ignore_case,
     asked.each_has_its_row,
     habits.namesakes_stay_apart,

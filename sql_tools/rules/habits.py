@@ -122,7 +122,7 @@ def _bare_columns(select: exp.Select) -> list[exp.Column]:
         for part, by_name in parts
         for column in part.find_all(exp.Column)
         if column.find_ancestor(exp.Select) is select
-        and not _inside(column, select, (exp.AggFunc, exp.Window), grouped)
+        and not _inside(column, select, (exp.AggFunc, exp.Window, exp.Filter, exp.WithinGroup), grouped)
         and not (by_name and not column.table and column.name.lower() in outputs)
         and not _is_grouped_name(column, grouped)
         and not isinstance(column.this, exp.Star)

@@ -29,7 +29,7 @@ def both_means_both(tree: exp.Expr, context: Context) -> tuple[exp.Expr, str]:
         if isinstance(whole.parent, (exp.Where, exp.And)):
             whole.replace(exp.and_(*(exp.EQ(this=column.copy(), expression=value.copy()) for value in values)))
             where = select.args["where"]
-            where.set("this", exp.and_(*(part.copy() for part in _parts(where.this)), copy=False))
+            where.set("this", exp.and_(*(part.copy() for part in conjuncts(where.this)), copy=False))
             count += 1
     return tree, f"{count} times either was written for both" if count else "no both is written as either"
 
@@ -97,10 +97,10 @@ def _either(node: exp.Expr) -> tuple[exp.Column | None, list[exp.Expr]]:
     return (column, values) if texts and isinstance(column, exp.Column) else (None, [])
 
 
-def _parts(condition: exp.Expr) -> list[exp.Expr]:
+def conjuncts(condition: exp.Expr) -> list[exp.Expr]:
     """The conditions that must all hold, parentheses opened."""
     inner = condition.unnest()
-    return [p for side in inner.flatten() for p in _parts(side)] if isinstance(inner, exp.And) else [condition]
+    return [p for side in inner.flatten() for p in conjuncts(side)] if isinstance(inner, exp.And) else [condition]
 
 
 def _one_row(query: exp.Select) -> bool:
@@ -112,9 +112,9 @@ def _one_row(query: exp.Select) -> bool:
 
 def _clash(select: exp.Select) -> tuple[exp.EQ, exp.EQ] | None:
     where = select.args.get("where")
-    parts = _parts(where.this) if where else []
+    kept = conjuncts(where.this) if where else []
     seen: dict[str, exp.EQ] = {}
-    for part in parts:
+    for part in kept:
         if isinstance(part, exp.EQ) and isinstance(part.this, exp.Column) and isinstance(part.expression, exp.Literal):
             first = seen.setdefault(part.this.sql(), part)
             if first.expression != part.expression:
@@ -140,7 +140,7 @@ def _aggregates(select: exp.Select) -> bool:
 def _without(select: exp.Select, condition: exp.EQ) -> exp.Select:
     """A copy of the SELECT lacking one of its conditions."""
     where = select.args["where"].this
-    kept = [part.copy() for part in _parts(where) if part is not condition]
+    kept = [part.copy() for part in conjuncts(where) if part is not condition]
     copy = select.copy()
     copy.set("where", exp.Where(this=exp.and_(*kept, copy=False)))
     return copy

@@ -1,0 +1,60 @@
+"""Ratios that are the same number whatever the data: the part divided by itself."""
+
+import re
+from collections.abc import Iterator
+
+from sqlglot import exp
+
+from sql_tools.errors import InvalidSQLError
+from sql_tools.models import Context
+from sql_tools.rules import mend
+from sql_tools.rules.logic import conjuncts
+
+ASKED = re.compile(r"\b(?:ratio|share|percent(?:age)?|proportion|fraction|rate|out of|how much of)\b|%", re.IGNORECASE)
+ALWAYS_ONE = "A number is divided by itself, which is always 1. Divide the part by the whole."
+
+
+@mend
+def shares_are_of_all(tree: exp.Expr, context: Context) -> tuple[exp.Expr, str]:
+    """`SUM(CASE WHEN c = 'a' ..) / COUNT(*)` where a share is asked for: WHERE must not have cut the whole to `c = 'a'`.
+
+    InvalidSQLError where what has to be counted is not plain: a number divided by itself.
+    """
+    dropped = []
+    for ratio in tree.find_all(exp.Div):
+        if ratio.find(exp.AggFunc) is None or (select := ratio.find_ancestor(exp.Select)) is None:
+            continue
+        if _bare(ratio.this) == _bare(ratio.expression):
+            raise InvalidSQLError(ALWAYS_ONE, rule="shares_are_of_all")
+        if ASKED.search(context.question):
+            dropped += [_drop(select, kept) for kept in _repeated(ratio, select)]
+    words = ", ".join(condition.sql(context.dialect) for condition in dropped)
+    return tree, f"{words} picks the part, so WHERE keeps the whole" if words else "no share is of itself"
+
+
+def _bare(side: exp.Expr) -> exp.Expr:
+    """What is divided, without what only guards or scales it: casts, NULLIF, parentheses, a factor."""
+    while True:
+        guarded = isinstance(side, (exp.Paren, exp.Cast, exp.Nullif))
+        if guarded or (isinstance(side, exp.Mul) and isinstance(side.expression, exp.Literal)):
+            side = side.this
+        elif isinstance(side, exp.Mul) and isinstance(side.this, exp.Literal):
+            side = side.expression
+        else:
+            return side
+
+
+def _repeated(ratio: exp.Div, select: exp.Select) -> Iterator[exp.Expr]:
+    """The conditions of WHERE that a CASE or FILTER of the ratio asks again, and nothing else."""
+    where = select.args.get("where")
+    kept = conjuncts(where.this) if where else []
+    for picked in [*ratio.find_all(exp.If), *ratio.find_all(exp.Filter)]:
+        condition = picked.this if isinstance(picked, exp.If) else picked.expression.this
+        yield from (one for one in kept if one.parent is not None and one.unnest() == condition.unnest())
+
+
+def _drop(select: exp.Select, condition: exp.Expr) -> exp.Expr:
+    """Take one condition out of WHERE."""
+    rest = [part.copy() for part in conjuncts(select.args["where"].this) if part is not condition]
+    select.set("where", exp.Where(this=exp.and_(*rest, copy=False)) if rest else None)
+    return condition
