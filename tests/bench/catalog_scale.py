@@ -131,8 +131,8 @@ def retrieval(tables: tuple[Table, ...], folder: Path) -> None:
     for question in asked:
         ones(question.database)
     print("recall of families [95 % by databases] (of single tables):")
-    tell("one database ", find(asked, ones), timed=True)
-    tell("whole account", find(asked, lambda _: whole), timed=True)
+    tell("one database ", find(asked, ones)[0], timed=True)
+    tell("whole account", find(asked, lambda _: whole)[0], timed=True)
 
 
 def _megabytes() -> int:

@@ -3,21 +3,20 @@
     git show 71907c5:sql_tools/ranking.py > /tmp/before.py
     .venv/bin/python tests/bench/ranking_turns.py FOLDER /tmp/before.py
 
-FOLDER is that of ranking_choice.py. Every question is asked of one ranking, then of the other; times are of the thread, so
-other work on the machine counts less. `lost` counts Spider dev questions of which a prompt of at most so many columns lacks a
+FOLDER is that of ranking_choice.py, and so are the halves: today's weights were chosen on the first, not looking at the
+second. Every question is asked of one ranking, then of the other. `lost` counts Spider dev questions of which a prompt of at most so many columns lacks a
 gold table, of those whose schema is wider; at the product's 150 all schemas of Spider dev pass whole.
 """
 
 import importlib.util
 import random
-import statistics
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from recall import CUTS, Loaded, catalog, within
+from ranking_choice import cut
+from recall import Loaded, catalog, find, tell, within
 from retrieval_sets import Asked, QuestionSet, full_name, snow, spider_train, unseen_sets
 
 from sql_tools.models import Question
@@ -43,26 +42,12 @@ def earlier(file: Path) -> Any:
     return Earlier
 
 
-def turns(label: str, asked: Sequence[Asked], both: Sequence[Any]) -> None:
-    """`both` give a database's catalog: the earlier ranking's, then today's."""
-    seconds: tuple[list[float], list[float]] = ([], [])
-    hits: tuple[list[list[float]], list[list[float]]] = ([], [])
-    names: dict[int, dict[str, int]] = {}
-    for question in asked:
-        for turn, catalog_of in enumerate(both):
-            found = catalog_of(question.database)
-            if id(found) not in names:
-                names[id(found)] = {full_name(table): i for i, table in enumerate(found.tables)}
-            needed = {found.index.family_of(names[id(found)][name]) for name in question.needed}
-            started = time.thread_time()
-            order = found.ranked(question.text)
-            seconds[turn].append(time.thread_time() - started)
-            hits[turn].append([len(needed & {found.index.family_of(i) for i in order[:k]}) / len(needed) for k in CUTS])
-    for turn, when in enumerate(("before", "now   ")):
-        times = sorted(seconds[turn])
-        p50, p95 = (1000 * times[int(len(times) * share)] for share in (0.5, 0.95))
-        told = " ".join(f"@{cut} {statistics.mean(row[i] for row in hits[turn]):.3f}" for i, cut in enumerate(CUTS))
-        print(f"{label}, {when}: {told}; p50 {p50:.2f} ms, p95 {p95:.2f} ms", flush=True)
+def turns(label: str, asked: Sequence[Asked], both: Sequence[Any], parts: Sequence[set[str]] = ()) -> None:
+    """`both` give a database's catalog: the earlier ranking's, then today's. Told of all and of each part's databases."""
+    for when, rows in zip(("before", "now   "), find(asked, *both), strict=True):
+        tell(f"{label}, {when}", rows, timed=True)
+        for number, part in enumerate(parts, start=1):
+            tell(f"  half {number}", [row for row in rows if row.database in part])
 
 
 def prompts(dev: QuestionSet, index: Any) -> str:
@@ -98,8 +83,8 @@ def main(folder: Path, before: Path) -> None:
 
     for label, index in (("before", then), ("now   ", TableIndex)):
         print(f"Spider dev, {label}: {prompts(sets[0], index)}", flush=True)
-    turns("Snow, one database", account.asked, ones())
-    turns("Snow, whole account", account.asked, pair(account.tables))
+    turns("Snow, one database", account.asked, ones(), cut(account, 2))
+    turns("Snow, whole account", account.asked, pair(account.tables), cut(account, 2))
     tables = [*(table for one in sets for table in one.tables), *spider_train(folder).tables]
     small, large = pair(tables), pair([*tables, *account.tables])
     for one in sets:

@@ -2,7 +2,8 @@
 
 Recall is told twice: of families (tables alike but for the digits of their names, of which a prompt shows one) and, in
 brackets, of single tables. The k first are k tables. Intervals are 95 %, by 2,000 resamplings of the databases that are
-asked about, with all their questions: questions about one database succeed and fail together.
+asked about, with all their questions: questions about one database succeed and fail together. Times are of the thread, so
+other work on the machine counts less.
 """
 
 import random
@@ -66,29 +67,31 @@ def within(tables: Iterable[Table], weights: Weights | None = None) -> Callable[
     return of
 
 
-def find(asked: Sequence[Asked], catalog_of: Callable[[str], Catalog]) -> list[Found]:
-    """Every question asked of the catalog for its database."""
+def find(asked: Sequence[Asked], *catalogs_of: Callable[[str], Catalog]) -> list[list[Found]]:
+    """Every question asked by turns of each catalog for its database: a list of rows for each of `catalogs_of`."""
     positions: dict[int, dict[str, int]] = {}
-    rows = []
+    rows: list[list[Found]] = [[] for _ in catalogs_of]
     for question in asked:
-        found = catalog_of(question.database)
-        names = positions.get(id(found)) or {full_name(table): i for i, table in enumerate(found.tables)}
-        positions[id(found)] = names
-        needed = {names[name] for name in question.needed}
-        started = time.perf_counter()
-        order = found.ranked(question.text)
-        seconds = time.perf_counter() - started
-        families = {found.index.family_of(i) for i in needed}
-        shown = [{found.index.family_of(i) for i in order[:cut]} for cut in CUTS]
-        rows.append(
-            Found(
-                database=question.database,
-                families=tuple(len(families & these) / len(families) for these in shown),
-                singles=tuple(len(needed & set(order[:cut])) / len(needed) for cut in CUTS),
-                seconds=seconds,
-            )
-        )
+        for turn, catalog_of in enumerate(catalogs_of):
+            found = catalog_of(question.database)
+            if id(found) not in positions:
+                positions[id(found)] = {full_name(table): i for i, table in enumerate(found.tables)}
+            rows[turn].append(_found(question, found, {positions[id(found)][name] for name in question.needed}))
     return rows
+
+
+def _found(question: Asked, found: Catalog, needed: set[int]) -> Found:
+    started = time.thread_time()
+    order = found.ranked(question.text)
+    seconds = time.thread_time() - started
+    families = {found.index.family_of(i) for i in needed}
+    shown = [{found.index.family_of(i) for i in order[:cut]} for cut in CUTS]
+    return Found(
+        database=question.database,
+        families=tuple(len(families & these) / len(families) for these in shown),
+        singles=tuple(len(needed & set(order[:cut])) / len(needed) for cut in CUTS),
+        seconds=seconds,
+    )
 
 
 def tell(label: str, rows: Sequence[Found], *, timed: bool = False) -> None:
