@@ -5,25 +5,23 @@ rows of a measure's table follows from the keys (`grain`); where it may, the dat
 group. What repeats but changes no number is no alarm, nor are MIN, MAX and DISTINCT, nor COUNT(*) of the many side.
 With the alarm comes the query that counts each row once (`once`), offered only after both have run.
 Given up: measures over two tables at once are judged as counted once for each pair; correlated subqueries are not
-measured; neither are window functions.
+measured; running windows and windows over groups are not judged.
 """
 
-from collections.abc import Iterator
+from collections import Counter
 from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlglot import exp
 
-from sql_tools.grain import Grain, Source, grains, own
+from sql_tools.grain import Grain, Source, grains
+from sql_tools.inlined import inlined
+from sql_tools.measures import measures_of
 from sql_tools.models import Check, Context, QueryResult, Record, Table
 from sql_tools.once import Measure, count_once, groups_of
 from sql_tools.probe import Probe
 from sql_tools.repeats import Repeats, count_repeats
 
-REPEATABLE = (
-    exp.Sum, exp.Avg, exp.Count, exp.CountIf, exp.Median, exp.Stddev, exp.StddevPop, exp.StddevSamp, exp.Variance,
-    exp.VariancePop, exp.PercentileCont, exp.PercentileDisc, exp.Quantile,
-)  # fmt: skip
 CHECK = "each_row_counted_once"
 MAX_ROWS_COMPARED = 1000
 
@@ -44,16 +42,14 @@ class Finding:
 
 
 def fan_out(tree: exp.Expr, context: Context, probe: Probe) -> Alarm:
-    """Whether each aggregate over joins counts its rows once; nothing is changed."""
-    findings: list[tuple[int, list[Finding]]] = []
-    looked_at = 0
-    for position, grain in enumerate(grains(tree, context)):
-        if len(grain.sources) > 1:
-            measures = list(_measures(grain))
-            looked_at += len(measures)
-            found = [f for m in measures if (f := _judge(m, grain, probe)) is not None]
-            if found:
-                findings.append((position, found))
+    """Whether each aggregate over joins counts its rows once; nothing is changed.
+
+    Joins inside a plain subquery or CTE repeat rows for the SELECT around it, too: it is then judged as one SELECT.
+    """
+    findings, looked_at = _found(tree, context, probe)
+    if not findings and (merged := inlined(tree, context)) is not None:
+        tree = merged
+        findings, looked_at = _found(tree, context, probe)
     if not findings:
         seen = f"{looked_at} aggregates over joins" if looked_at else "no aggregate over a join"
         return Alarm(
@@ -62,6 +58,19 @@ def fan_out(tree: exp.Expr, context: Context, probe: Probe) -> Alarm:
             )
         )
     return _alarm(tree, findings, context, probe)
+
+
+def _found(tree: exp.Expr, context: Context, probe: Probe) -> tuple[list[tuple[int, list[Finding]]], int]:
+    """What repeats, by the position of its SELECT among `grains`; and how many aggregates over joins were looked at."""
+    findings: list[tuple[int, list[Finding]]] = []
+    looked_at = 0
+    for position, grain in enumerate(grains(tree, context)):
+        if len(grain.sources) > 1:
+            measures = list(measures_of(grain))
+            looked_at += len(measures)
+            if found := [f for m in measures if (f := _judge(m, grain, probe)) is not None]:
+                findings.append((position, found))
+    return findings, looked_at
 
 
 def _alarm(tree: exp.Expr, findings: list[tuple[int, list[Finding]]], context: Context, probe: Probe) -> Alarm:
@@ -79,55 +88,10 @@ def _alarm(tree: exp.Expr, findings: list[tuple[int, list[Finding]]], context: C
     return Alarm(check=Check(name=CHECK, passed=False, detail=told), rewritten=sql)
 
 
-def _measures(grain: Grain) -> Iterator[Measure]:
-    """The aggregates of a SELECT that repeated rows change, with the aliases their values come from."""
-    for index, node in enumerate(own(grain.select, exp.AggFunc)):
-        outer = node.parent if isinstance(node.parent, exp.Filter) else node
-        if not isinstance(node, REPEATABLE) or isinstance(outer.parent, (exp.Window, exp.WithinGroup)):
-            continue
-        if not node.find(exp.Distinct, exp.Query) and (homes := _homes(node, outer, grain)) is not None:
-            yield Measure(index, node, outer, *homes)
-
-
-def _homes(node: exp.Expr, outer: exp.Expr, grain: Grain) -> tuple[frozenset[str], frozenset[str]] | None:
-    """Whose rows are counted, and who else has a say in which of them: the tables of values, and of conditions on them.
-
-    `SUM(CASE WHEN o.paid THEN 1 END)` counts joined rows, as COUNT(*) does: no value, no table. What COUNT counts under
-    a condition on another table's rows is as likely those. None where a column is not of this FROM.
-    """
-    columns = [column for column in outer.find_all(exp.Column) if not isinstance(column.this, exp.Star)]
-    homes = [grain.home(column) for column in columns]
-    if not all(homes):
-        return None
-    everything = frozenset(home[0] for home in homes if home)
-    values = frozenset(h[0] for c, h in zip(columns, homes, strict=True) if h and not _is_condition(c, node))
-    return (values, everything - values) if not values or _all_or_nothing(node) else (everything, frozenset())
-
-
-def _all_or_nothing(node: exp.Expr) -> bool:
-    """Is it a sum or an average of one value or none, as a FILTER and a CASE of one branch leave it?"""
-    nothing = ("", "NULL", "0") if isinstance(node, exp.Sum) else ("", "NULL")
-    cases, rests = list(node.find_all(exp.Case)), [*node.find_all(exp.Case, exp.If)]
-    elses = [rest.args.get("default") or rest.args.get("false") for rest in rests]
-    one_branch = len(cases) <= 1 and all(len(case.args["ifs"]) == 1 for case in cases)
-    return isinstance(node, (exp.Sum, exp.Avg)) and one_branch and all(not e or e.sql() in nothing for e in elses)
-
-
-def _is_condition(column: exp.Expr, aggregate: exp.Expr) -> bool:
-    """Does the column only decide which rows count: in WHEN, IF, FILTER or a comparison?"""
-    node = column
-    while node.parent is not None and node is not aggregate:
-        above = node.parent
-        decides = isinstance(above, (exp.If, exp.Case)) and node.arg_key == "this"
-        if decides or isinstance(above, (exp.Predicate, exp.CountIf)) or node.arg_key == "where":
-            return True
-        node = above
-    return node is not aggregate
-
-
 def _judge(measure: Measure, grain: Grain, probe: Probe) -> Finding | None:
     """None where no row repeats, or repeating changes nothing."""
-    groups = groups_of(grain)
+    window = measure.outer.parent
+    groups = window.args.get("partition_by") or [] if isinstance(window, exp.Window) else groups_of(grain)
     if groups is None:
         return None
     everything = set(grain.sources)
@@ -236,5 +200,5 @@ def _difference(before: QueryResult, after: QueryResult) -> str:
         pairs = zip(before.columns, before.rows[0], after.rows[0], strict=False)
         told = [f"{c.name} is {_cell(b)} instead of {_cell(a)}" for c, a, b in pairs if _row((a,)) != _row((b,))]
         return ", ".join(told[:3])
-    kept = set(map(_row, before.rows))
-    return f"{sum(_row(row) not in kept for row in after.rows):,} of {len(after.rows):,} rows differ"
+    changed = Counter(map(_row, after.rows)) - Counter(map(_row, before.rows))
+    return f"{changed.total():,} of {len(after.rows):,} rows differ"
