@@ -82,5 +82,9 @@ class Job(Generic[T]):
                 outcome = work(self.report)
         except Stopped:
             return
+        except Exception:
+            if self.stopped:  # what breaks because it was given up is no failure
+                return
+            raise
         if not self.stopped:
             self.outcome = outcome

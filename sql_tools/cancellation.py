@@ -59,6 +59,11 @@ class Cancellation:
 _current: ContextVar[Cancellation | None] = ContextVar("cancellation", default=None)
 
 
+def may_be_given_up() -> bool:
+    """Could somebody want to stop what runs here?"""
+    return _current.get() is not None
+
+
 def require_wanted() -> None:
     """Raises Stopped if what runs here was given up."""
     current = _current.get()

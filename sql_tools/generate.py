@@ -8,6 +8,7 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGeneration
 
+from sql_tools.cancellation import may_be_given_up
 from sql_tools.errors import CopilotError, ModelError
 from sql_tools.llms.grammar_field import grammar_options
 from sql_tools.llms.key import without_key
@@ -37,6 +38,8 @@ def generate(
     options: dict[str, Any] = {"n": count, "temperature": temperature} if count > 1 else {}
     if grammar is not None:
         options |= grammar_options(model, grammar)
+    if count == 1 and may_be_given_up() and hasattr(model, "root_client"):
+        options["stream"] = True  # llama.cpp notices that its client is gone only while it streams
     texts = _complete(messages, model, options)
     drafts = [DraftSQL(text=sql_in(text), dialect=dialect) for text in texts if text.strip()]
     if not drafts:

@@ -1,10 +1,12 @@
 """Stop in the chat: what runs for this asker ends where it runs, in the engine and at the model's server."""
 
+import json
 import socket
 import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +16,16 @@ from langchain_core.language_models import FakeListChatModel
 
 from app.background import Job
 from app.chat import Desk, start_turn
+from model_service import local
 from sql_tools import Settings
 from sql_tools.llms import create_model
+from sql_tools.llms.stoppable import stoppable_client
+from sql_tools.models import Answer
 from sql_tools.warehouses import Warehouse, duckdb_process, open_warehouse, snowflake
+from tests.model_service import tiny_llama
 
 PATIENCE_SECONDS = 20.0
-SOON_SECONDS = 3.0
+SOON_SECONDS = 10.0  # far below what would be waited for
 ENDLESS = "SELECT COUNT(*) FROM n a, n b, n c, n d, n e WHERE a.i * b.i + c.i * d.i - e.i = -5"
 
 
@@ -163,8 +169,8 @@ class SilentServer:
                 return
             with line:
                 self.asked.append(line.recv(65536))
-                while line.recv(65536):
-                    pass
+                while more := line.recv(65536):
+                    self.asked[-1] += more
                 self.gone.set()
 
 
@@ -174,7 +180,8 @@ def test_the_model_s_server_sees_that_its_client_is_gone_and_is_not_asked_again(
     with duckdb.connect(str(tmp_path / "n.duckdb")) as engine:
         engine.execute("CREATE TABLE n AS SELECT range AS i FROM range(10)")
     server, warehouse = SilentServer(), open_warehouse(str(tmp_path / "n.duckdb"), settings)
-    model = create_model(settings.model_copy(update={"model": server.url}))
+    settings = settings.model_copy(update={"model": server.url, "abstain_above": 1})
+    model = create_model(settings)
     job = start_turn(Desk(settings, warehouse, model, warehouse.tables()), "How many n are there?", ())
     until(lambda: server.asked)
     assert not server.gone.wait(0.3)
@@ -182,5 +189,62 @@ def test_the_model_s_server_sees_that_its_client_is_gone_and_is_not_asked_again(
     assert server.gone.wait(SOON_SECONDS)
     until(lambda: ended(job), SOON_SECONDS)
     assert [request.split(b" ")[:2] for request in server.asked] == [[b"POST", b"/v1/chat/completions"]]
+    assert b'"stream":true' in server.asked[0].replace(b" ", b"")
     server.listening.close()
     warehouse.close()
+
+
+class StreamingServer(BaseHTTPRequestHandler):
+    """Says one query, in pieces."""
+
+    def do_POST(self) -> None:
+        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        assert asked["stream"] is True
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
+        self.end_headers()
+        for text in ("```sql\nSELECT ", "COUNT(*) ", "FROM n\n```"):
+            choice = {"index": 0, "delta": {"role": "assistant", "content": text}, "finish_reason": None}
+            told = {"id": "1", "object": "chat.completion.chunk", "created": 1, "model": "m", "choices": [choice]}
+            self.wfile.write(f"data: {json.dumps(told)}\n\n".encode())
+        self.wfile.write(b"data: [DONE]\n\n")
+
+    def log_message(self, *_: Any) -> None:
+        """Says nothing."""
+
+
+def test_what_is_streamed_so_that_it_can_be_stopped_is_the_whole_reply(tmp_path: Path, settings: Settings) -> None:
+    with duckdb.connect(str(tmp_path / "n.duckdb")) as engine:
+        engine.execute("CREATE TABLE n AS SELECT range AS i FROM range(10)")
+    server = HTTPServer(("127.0.0.1", 0), StreamingServer)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    url = f"http://127.0.0.1:{server.server_port}/v1#m"
+    settings = settings.model_copy(update={"model": url, "abstain_above": 1})
+    warehouse = open_warehouse(str(tmp_path / "n.duckdb"), settings)
+    job = start_turn(Desk(settings, warehouse, create_model(settings), warehouse.tables()), "How many n are there?", ())
+    assert job.wait(PATIENCE_SECONDS)
+    assert isinstance(job.outcome, Answer), job.outcome
+    assert (job.outcome.status, job.outcome.rows) == ("answered", ((10,),))
+    server.shutdown()
+    warehouse.close()
+
+
+def test_llama_cpp_stops_writing_for_a_client_that_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("xllamacpp")
+    monkeypatch.setattr(tiny_llama, "CONTEXT", 32_768)
+    server = local.start(tiny_llama.write_tiny_llama(tmp_path / "tiny.gguf"), tmp_path, idle_seconds=60)
+    try:
+        address, client = server.url.removesuffix("/v1"), stoppable_client(trust_env=False)
+        told = {"headers": {"Authorization": f"Bearer {server.api_key}"}, "timeout": PATIENCE_SECONDS}
+        endless = {"prompt": [1, 2, 3], "n_predict": 30_000, "ignore_eos": True, "stream": True}
+
+        def busy() -> bool:
+            return any(slot["is_processing"] for slot in client.get(f"{address}/slots", **told).json())
+
+        job = Job(lambda report: client.post(f"{address}/completion", json=endless, **told))
+        until(busy)
+        job.stop()
+        until(lambda: not busy(), SOON_SECONDS)
+        assert job.outcome is None
+    finally:
+        local.stop(server)
