@@ -105,13 +105,13 @@ def test_snowflakes_own_cli_runs_the_same_files_with_the_same_defaults(shop: Any
     build(ROOT, tmp_path / "built", read_variables(ROOT, VARIABLES))
     config = shop.connections_toml(tmp_path / "config.toml", {"fake": shop.connection(warehouse="COMPUTE_WH")})
     environment = {**os.environ, **VARIABLES, "COPILOT_BUILD": str(tmp_path / "built"), "HOME": str(tmp_path)}
-    files = [f"--filename={path}" for path in sorted((ROOT / "snowflake/deploy").glob("*.sql"))]
-    asked = "CALL ARCTIC_COPILOT.CORE.CHECK_SQL('SELECT COUNT(*) FROM SHOP.PUBLIC.ORDERS')"
-    for more in (files, [f"--query={asked}", "--format=json", "--warehouse=COPILOT_WH"]):
-        command = [str(SNOW), "--config-file", str(config), "sql", "--connection=fake", *more]
-        done = subprocess.run(
-            command, capture_output=True, text=True, timeout=240, check=False, cwd=ROOT, env=environment
-        )
-        assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
-    told = json.loads(done.stdout)[0]
+    asked = tmp_path / "asked.sql"
+    asked.write_text(
+        "USE WAREHOUSE COPILOT_WH;\nCALL ARCTIC_COPILOT.CORE.CHECK_SQL('SELECT COUNT(*) FROM SHOP.PUBLIC.ORDERS');\n"
+    )
+    files = [f"--filename={path}" for path in (*sorted((ROOT / "snowflake/deploy").glob("*.sql")), asked)]
+    command = [str(SNOW), "--config-file", str(config), "sql", "--connection=fake", *files, "--format=json"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False, cwd=ROOT, env=environment)
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    told = json.loads(done.stdout)[-1][0]
     assert json.loads(told["CHECK_SQL"]).get("allowed") is True, told
