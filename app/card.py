@@ -33,7 +33,8 @@ def details(proof: Proof) -> Iterator[Line]:
         yield f"Column {column.name}", _origin(column)
     for condition in proof.filters:
         yield "Filter", condition
-    yield "Ran", f"at {proof.time} as {proof.role} on {proof.warehouse} ({proof.dialect}), query {proof.query_id}"
+    dialect = "" if proof.dialect in proof.warehouse else f" ({proof.dialect})"
+    yield "Ran", f"at {proof.time} as {proof.role} on {proof.warehouse}{dialect}, query {proof.query_id}"
     weights = f", weights {_short(proof.weights) if proof.weights else 'not known here'}" if proof.prompt_hash else ""
     yield "Model", f"{proof.model}{weights}"
     hashes = {

@@ -37,7 +37,7 @@ NO_WORD = Known(
 )
 WRONG_ACCOUNT = Known("There is no Snowflake account of that name.", "Check `account` in connections.toml.")
 STATEMENT_CODES = {
-    606: Known("No Snowflake warehouse is running this.", "Name a `warehouse` in connections.toml that your role may use."),
+    606: Known("No Snowflake warehouse is running this.", "Name one that your role may use as `warehouse` in connections.toml; inside the account, ask an administrator for one."),
     2003: Known("An object does not exist, or your role may not read it.", "`schema --refresh` shows what it may read."),
     2043: Known("An object does not exist, or your role may not read it.", "`schema --refresh` shows what it may read."),
     3001: Known("Your role may not read that.", "Ask for SELECT on it, or use another role."),

@@ -63,3 +63,10 @@ def test_a_column_says_what_it_is_made_of(expression: str, sources: list[tuple[s
 
 def test_weights_nobody_knows_are_said_to_be_unknown() -> None:
     assert "weights not known here" in dict(details(card(weights="")))["Model"]
+
+
+@pytest.mark.parametrize(
+    ("warehouse", "said"), [("shop.db", "on shop.db (duckdb)"), ("a.duckdb", "on a.duckdb,"), ("duckdb", "on duckdb,")]
+)
+def test_the_dialect_is_told_where_the_warehouse_does_not_say_it(warehouse: str, said: str) -> None:
+    assert said in dict(details(card(warehouse=warehouse, dialect="duckdb")))["Ran"]

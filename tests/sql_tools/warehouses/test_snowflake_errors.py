@@ -14,7 +14,7 @@ GONE = "SQL compilation error:\nObject 'SHOP.PUBLIC.ORDERS' does not exist or no
     [
         (ProgrammingError(msg=GONE, errno=2003), "SHOP.PUBLIC.ORDERS does not exist, or your role may not read it.", "schema --refresh"),
         (ProgrammingError(msg="SQL access control error:\nInsufficient privileges to operate on table 'T'", errno=3001), "may not read", "another role"),
-        (ProgrammingError(msg="No active warehouse selected in the current session.", errno=606), "No Snowflake warehouse is running this", "connections.toml"),
+        (ProgrammingError(msg="No active warehouse selected in the current session.", errno=606), "No Snowflake warehouse is running this", "inside the account, ask an administrator"),
         (ProgrammingError(msg="Warehouse 'WH' cannot be resumed because resource monitor 'M' has exceeded its quota.", errno=90073), "quota is used up", "administrator"),
         (ProgrammingError(msg="Warehouse 'WH' was suspended.", errno=607), "suspended", "RESUME"),
         (ProgrammingError(msg="Authentication token has expired.  The user must authenticate again.", errno=390114), "token has expired", "Sign in again"),
