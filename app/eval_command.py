@@ -51,10 +51,11 @@ def evaluate(
     from sql_tools.completion_cache import CompletionCache
     from sql_tools.copilot import ask as ask_copilot
     from sql_tools.evaluate import evaluate as evaluate_copilot
-    from sql_tools.evaluate import read_questions
+    from sql_tools.evaluate import read_questions, scorable
     from sql_tools.settings import read_settings
 
     terminal, asked = Terminal(), read_questions(questions)
+    scorable(asked, databases)  # before a model is downloaded for them
     settings = read_settings(model=model, semantic=semantic, max_rows=EVAL_MAX_ROWS)
     chat_model = opened_model(settings, terminal)
     chat_model.cache = CompletionCache(settings.cache / "completions.db", weights=settings.model, replay=replay)

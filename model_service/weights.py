@@ -95,7 +95,7 @@ def fetch(
     """The verified file, downloaded if need be. Raises a ModelServiceError for each way that can fail."""
     model = MODELS.get(str(name_or_path))
     if model is None:
-        return _user_file(Path(name_or_path))
+        return _user_file(name_or_path)
     try:
         return _fetch_named(model, cache_dir, on_progress or _ignore, on_message or _ignore)
     except OSError as error:
@@ -142,11 +142,13 @@ def cached_path(model: NamedModel, cache_dir: Path) -> Path:
 def _ignore(*_: object) -> None: ...
 
 
-def _user_file(path: Path) -> Path:
-    path = path.expanduser()
+def _user_file(given: str | Path) -> Path:
+    path = Path(given).expanduser()
     if not path.is_file():
         names = ", ".join(MODELS)
-        raise UnknownModelError(f"{path} is neither a model file nor one of: {names}.", "Check the name or the path.")
+        raise UnknownModelError(
+            f"{given or 'An empty name'} is neither a model file nor one of: {names}.", "Check the name or the path."
+        )
     try:
         gguf.check_complete(path)
     except OSError as error:

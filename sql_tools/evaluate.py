@@ -62,10 +62,8 @@ def evaluate(
     Lines go to `out/questions.jsonl` as they come; the same call again goes on after a stop. An error inside one
     question makes that question failed. SettingsError if `out` holds another run or `databases` is no folder.
     """
-    if not databases.is_dir():
-        raise SettingsError(f"There is no folder {databases}.", "Give the folder of <db_id>.sqlite files.")
-    scorable = [question for question in questions if database(databases, question.db_id).exists()]
-    chosen = sample(scorable, limit=limit, seed=seed)
+    asked = scorable(questions, databases)
+    chosen = sample(asked, limit=limit, seed=seed)
     log = EvalLog(out, _made_with(questions, settings, model_name, seed))
     done = sum(question.id in log.verdicts for question in chosen)
     for db_id, group in groupby((q for q in chosen if q.id not in log.verdicts), key=lambda q: q.db_id):
@@ -74,7 +72,7 @@ def evaluate(
             done += 1
             if on_progress:
                 on_progress(done, len(chosen), verdict)
-    missing = {"no database": len(questions) - len(scorable), "not in the sample": len(scorable) - len(chosen)}
+    missing = {"no database": len(questions) - len(asked), "not in the sample": len(asked) - len(chosen)}
     report = summarize([log.verdicts[question.id] for question in chosen], missing, model_name, seed)
     log.close(report)
     return report
@@ -96,14 +94,26 @@ def read_questions(path: Path) -> tuple[EvalQuestion, ...]:
     return questions
 
 
+def scorable(questions: Sequence[EvalQuestion], databases: Path) -> list[EvalQuestion]:
+    """Those whose database is there; SettingsError if `databases` is no folder, or there is none of them."""
+    hint = "Give the folder of <db_id>.sqlite files."
+    if not databases.is_dir():
+        raise SettingsError(f"There is no folder {databases}.", hint)
+    found = [question for question in questions if database(databases, question.db_id).exists()]
+    if not found:
+        missing = f"None of the {len(questions):,} questions has its database in {databases}." if questions else ""
+        raise SettingsError(missing or "There is no question in the list.", hint)
+    return found
+
+
 def database(databases: Path, db_id: str) -> Path:
     """Where a benchmark's database lies."""
     return databases / f"{db_id}.sqlite"
 
 
-def sample(scorable: Sequence[EvalQuestion], *, limit: int | None, seed: int) -> list[EvalQuestion]:
+def sample(asked: Sequence[EvalQuestion], *, limit: int | None, seed: int) -> list[EvalQuestion]:
     """The questions to ask: all, or `limit` drawn with `seed`; those of one database together."""
-    by_id = sorted(scorable, key=lambda question: (isinstance(question.id, str), question.id))
+    by_id = sorted(asked, key=lambda question: (isinstance(question.id, str), question.id))
     if limit is not None and limit < len(by_id):
         by_id = random.Random(seed).sample(by_id, limit)
     return sorted(by_id, key=lambda question: (question.db_id, isinstance(question.id, str), question.id))

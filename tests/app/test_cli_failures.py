@@ -173,3 +173,27 @@ def test_a_port_in_use_is_named(shop: str) -> None:
         result = run("chat", "--port", str(port))
     assert result.exit_code == 1
     assert f"Port {port} is in use" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("questions", "folder", "said"),
+    [
+        ([], ".", "There is no question in the list"),
+        ([{"id": 1, "db_id": "shop", "question": "q", "query": "SELECT 1"}], ".", "None of the 1 questions has its database"),
+        ([{"id": 1, "db_id": "shop", "question": "q", "query": "SELECT 1"}], "nowhere", "There is no folder"),
+    ],
+)  # fmt: skip
+def test_eval_looks_for_the_databases_before_it_fetches_a_model(
+    questions: list[Any], folder: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(open_model, "open_model", fail(AssertionError("a model was opened")))
+    (tmp_path / "dev.json").write_text(json.dumps(questions))
+    result = run("eval", "--questions", str(tmp_path / "dev.json"), "--databases", str(tmp_path / folder), "--json")
+    assert result.exit_code == 1
+    assert said in json.loads(result.stdout)["message"]
+
+
+def test_an_empty_name_of_a_model_is_said_to_be_empty() -> None:
+    result = run("ask", "How many are there?", "--model", "", "--json")
+    assert result.exit_code == 1
+    assert "An empty name is neither a model file nor one of" in json.loads(result.stdout)["message"]
