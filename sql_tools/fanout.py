@@ -166,7 +166,10 @@ def _change(measure: Measure, counts: Repeats) -> str:
         return f"distorted{where}"
     if isinstance(measure.node, exp.Avg) or not once:
         return f"distorted{where}" + (f": {_number(as_is)} instead of {_number(once)}" if counts.groups == 1 else "")
-    by = f"inflated by {_percent(as_is / once - 1)}{where}: {_number(as_is)} instead of {_number(once)}"
+    share = _percent(abs(as_is / once - 1))
+    lowered = measure.distinct and as_is < once
+    way = f"too low by {share}, equal values being taken once" if lowered else f"inflated by {share}"
+    by = f"{way}{where}: {_number(as_is)} instead of {_number(once)}"
     return f"{by} in all" if counts.groups > 1 else by
 
 

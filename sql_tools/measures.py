@@ -24,8 +24,16 @@ def measures_of(grain: Grain) -> Iterator[Measure]:
             or (window and not _plain(window))
         ):
             continue
-        if not node.find(exp.Distinct, exp.Query) and (homes := _homes(node, outer, grain)) is not None:
+        known = not node.find(exp.Query) and (not node.find(exp.Distinct) or _sums_distinct(node))
+        if known and (homes := _homes(node, outer, grain)) is not None:
             yield Measure(index, node, outer, *homes)
+
+
+def _sums_distinct(node: exp.Expr) -> bool:
+    """SUM(DISTINCT total) undoes a join's repeats only as long as no two orders have the same total."""
+    return (
+        isinstance(node, (exp.Sum, exp.Avg)) and isinstance(node.this, exp.Distinct) and len(node.this.expressions) == 1
+    )
 
 
 def _plain(window: exp.Window) -> bool:

@@ -27,9 +27,15 @@ class Measure:
     deciding: frozenset[str] = frozenset()
 
     @property
+    def distinct(self) -> bool:
+        """Is it of distinct values, as SUM(DISTINCT x)?"""
+        return isinstance(self.node.this, exp.Distinct)
+
+    @property
     def value(self) -> exp.Expr:
         """What is aggregated, NULL where the FILTER lets a row go."""
         value = exp.Literal.number(1) if isinstance(self.node.this, (exp.Star, type(None))) else self.node.this.copy()
+        value = value.expressions[0] if isinstance(value, exp.Distinct) else value
         if isinstance(self.node, exp.CountIf):
             value = exp.case().when(value, exp.Literal.number(1))
         if isinstance(self.outer, exp.Filter):
@@ -93,6 +99,8 @@ def _rewrite(grain: Grain, marked: list[Measure], dialect: str) -> bool:
     if len(keys) < len(aliases):
         return False
     rest = [node for n, node in enumerate(aggregates) if n not in {m.index for m in marked}]
+    for node in (aggregates[m.index] for m in marked if m.distinct):
+        node.set("this", node.this.expressions[0])
     inner = _Inner(grain, groups, dialect)
     if len(aliases) == 1 and all(_unmoved(node, grain, next(iter(aliases))) for node in rest):
         for key in keys[next(iter(aliases))]:

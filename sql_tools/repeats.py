@@ -71,6 +71,8 @@ def _counting(measure: Measure, grain: Grain, groups: list[exp.Expr], probe: Pro
 
 def _both_ways(measure: Measure) -> tuple[str, str]:
     """The aggregate over n rows each of value m, and over one each, as SQL; NULL for those no formula is known for."""
+    if measure.distinct:
+        return ("AVG(DISTINCT m_)", "AVG(m_)") if isinstance(measure.node, exp.Avg) else ("SUM(DISTINCT m_)", "SUM(m_)")
     if isinstance(measure.node, exp.Sum):
         return "SUM(m_ * n_)", "SUM(m_)"
     if isinstance(measure.node, exp.Avg):
