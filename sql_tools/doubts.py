@@ -12,6 +12,7 @@ import sqlglot
 from sql_tools.fanout import fan_out
 from sql_tools.grain import Grain, grains
 from sql_tools.held import joins_can_meet, values_are_held
+from sql_tools.misread import MISREAD
 from sql_tools.models import Check, Context, Record
 from sql_tools.probe import Probe
 from sql_tools.semantic.defined import metric_checks
@@ -19,7 +20,7 @@ from sql_tools.suspicions import SUSPICIONS, Suspicion
 from sql_tools.warehouses import Warehouse
 
 T = TypeVar("T")
-ALL: tuple[Suspicion, ...] = (*SUSPICIONS, values_are_held, joins_can_meet)
+ALL: tuple[Suspicion, ...] = (*SUSPICIONS, *MISREAD, values_are_held, joins_can_meet)
 
 
 class Doubts(Record):

@@ -24,15 +24,15 @@ def shares_are_of_all(tree: exp.Expr, context: Context) -> tuple[exp.Expr, str]:
     for ratio in tree.find_all(exp.Div):
         if ratio.find(exp.AggFunc) is None or (select := ratio.find_ancestor(exp.Select)) is None:
             continue
-        if _bare(ratio.this) == _bare(ratio.expression):
+        if bare(ratio.this) == bare(ratio.expression):
             raise InvalidSQLError(ALWAYS_ONE, rule="shares_are_of_all")
         if ASKED.search(context.question):
-            dropped += [_drop(select, kept) for kept in _repeated(ratio, select)]
+            dropped += [_drop(select, kept) for kept in repeated(ratio, select)]
     words = ", ".join(condition.sql(context.dialect) for condition in dropped)
     return tree, f"{words} picks the part, so WHERE keeps the whole" if words else "no share is of itself"
 
 
-def _bare(side: exp.Expr) -> exp.Expr:
+def bare(side: exp.Expr) -> exp.Expr:
     """What is divided, without what only guards or scales it: casts, NULLIF, parentheses, a factor."""
     while True:
         guarded = isinstance(side, (exp.Paren, exp.Cast, exp.Nullif))
@@ -44,7 +44,7 @@ def _bare(side: exp.Expr) -> exp.Expr:
             return side
 
 
-def _repeated(ratio: exp.Div, select: exp.Select) -> Iterator[exp.Expr]:
+def repeated(ratio: exp.Expr, select: exp.Select) -> Iterator[exp.Expr]:
     """The conditions of WHERE that a CASE or FILTER of the ratio asks again, and nothing else."""
     where = select.args.get("where")
     kept = conjuncts(where.this) if where else []
