@@ -1,4 +1,4 @@
-"""The fixture `shop`: the fake with a shop in it. `shop.py`, `firm.py`, `page.py` and `served.py` beside this can be imported by the tests."""
+"""The fixture `shop`: the fake with a shop in it. `shop.py`, `firm.py` and the other nouns beside this can be imported by the tests."""
 
 import importlib.util
 import sys
@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 # Loaded by path and under these names, since no folder here may be a package (it would hide `snowflake.connector`).
-for _name in ("shop", "firm", "page", "served"):
+for _name in ("shop", "firm", "page", "served", "container", "viewer"):
     _spec = importlib.util.spec_from_file_location(_name, Path(__file__).with_name(f"{_name}.py"))
     assert _spec is not None
     assert _spec.loader is not None
