@@ -1,4 +1,5 @@
-"""What a role may not see never reaches it, inside the account: by the procedures, and in the chat that all viewers share.
+"""What a role may not see never reaches it, inside the account: by the procedures, and in the chat that all viewers share (by turns here; at once in
+test_two_roles_in_browsers.py).
 
 As test_two_roles.py, with the canaries of `firm.py`; the procedures run as deployed, the chat's container is simulated.
 """
