@@ -38,8 +38,8 @@ NO_WORD = Known(
 WRONG_ACCOUNT = Known("There is no Snowflake account of that name.", "Check `account` in connections.toml.")
 STATEMENT_CODES = {
     606: Known("No Snowflake warehouse is running this.", "Name one that your role may use as `warehouse` in connections.toml; inside the account, ask an administrator for one."),
-    2003: Known("An object does not exist, or your role may not read it.", "`schema --refresh` shows what it may read."),
-    2043: Known("An object does not exist, or your role may not read it.", "`schema --refresh` shows what it may read."),
+    2003: Known("An object does not exist, or your role may not read it.", "The sidebar of the chat, or `schema --refresh`, shows what it may read."),
+    2043: Known("An object does not exist, or your role may not read it.", "The sidebar of the chat, or `schema --refresh`, shows what it may read."),
     3001: Known("Your role may not read that.", "Ask for SELECT on it, or use another role."),
     90073: Known("The Snowflake warehouse cannot start: its resource monitor's quota is used up.", "Ask an administrator, or use another `warehouse`."),
     90030: Known("Snowflake's catalog says that it would return too much.", "Read fewer schemas: ARCTIC_COPILOT_SNOWFLAKE_SCHEMAS."),
