@@ -63,6 +63,7 @@ def test_an_expired_token_is_renewed_until_it_cannot_be(fake_snowflake):
     fake_snowflake.expire("ADMIN", for_good=True)
     with pytest.raises(Exception, match="390114"):
         session.sql("SELECT 2").collect()
+    session.connection.close(retry=False)
 
 
 @pytest.mark.parametrize(
