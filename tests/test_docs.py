@@ -8,6 +8,7 @@ import pytest
 import typer
 
 from app import cli
+from sql_tools import doubts, fanout
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "tests/fake_snowflake/README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -78,3 +79,8 @@ def test_every_file_of_the_readmes_tree_is_there() -> None:
     lost = {name for name in re.findall(r"\b[a-z_]+\.(?:py|sql)\b", tree) if name not in files}
     assert lost == set()
     assert {name for name in re.findall(r"\b([a-z_]+)/", tree)} <= folders
+
+
+def test_every_check_that_warns_is_explained() -> None:
+    listed = set(re.findall(r"^\| `(\w+)` \|", (ROOT / "docs/proof.md").read_text(encoding="utf-8"), re.MULTILINE))
+    assert {check.__name__ for check in doubts.ALL} | {fanout.CHECK} <= listed
