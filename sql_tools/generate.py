@@ -38,9 +38,8 @@ def generate(
     options: dict[str, Any] = {"n": count, "temperature": temperature} if count > 1 else {}
     if grammar is not None:
         options |= grammar_options(model, grammar)
-    if count == 1 and may_be_given_up() and hasattr(model, "root_client"):
-        options["stream"] = True  # llama.cpp notices that its client is gone only while it streams
-    texts = _complete(messages, model, options)
+    streamed = count == 1 and may_be_given_up() and hasattr(model, "root_client")
+    texts = _streamed(messages, model, options) if streamed else _complete(messages, model, options)
     drafts = [DraftSQL(text=sql_in(text), dialect=dialect) for text in texts if text.strip()]
     if not drafts:
         raise ModelError("The model answered with nothing.", "Try again, or try another model.")
@@ -56,6 +55,17 @@ def sql_in(text: str) -> str:
     body = block.group(1) if block else text
     start = None if WRITE.match(body) else START.search(body)
     return (body[start.start() :] if start and not block else body).strip().rstrip(";").strip()
+
+
+def _streamed(messages: Sequence[BaseMessage], model: BaseChatModel, options: dict[str, Any]) -> list[str]:
+    """As `_complete`, piece by piece: llama.cpp notices that its client is gone only while it streams. A server that
+    answers in one piece all the same is asked again for one."""
+    try:
+        return _complete(messages, model, options | {"stream": True})
+    except ModelError as error:
+        if not isinstance(error.__cause__, ValueError):  # langchain's word for a stream without a piece
+            raise
+        return _complete(messages, model, options)
 
 
 def _complete(messages: Sequence[BaseMessage], model: BaseChatModel, options: dict[str, Any]) -> list[str]:
