@@ -123,7 +123,7 @@ def _drafts(server: FakeServer) -> list[bool]:
 def test_the_setting_says_which_drafts_are_bound(
     shop: str, server: FakeServer, setting: str, carried: list[bool]
 ) -> None:
-    server.replies = ["yes", "SELECT amountt FROM orders", "SELECT count(*) FROM orders"]
+    server.replies = ["SELECT amountt FROM orders", "SELECT count(*) FROM orders"]
     answer = _ask(shop, server, setting)
     assert _drafts(server) == carried
     assert answer.status == "answered"
@@ -132,7 +132,7 @@ def test_the_setting_says_which_drafts_are_bound(
 
 def test_a_completion_that_leaves_the_grammar_does_not_run(shop: str, server: FakeServer) -> None:
     """The server says 200 and ignores the grammar: what it wrote passes every other check, and is not run."""
-    server.replies = ["yes", "SELECT count(*) FROM orders /* out of the grammar */"]
+    server.replies = ["SELECT count(*) FROM orders /* out of the grammar */"]
     answer = _ask(shop, server, "always")
     assert answer.status == "failed"
     assert answer.rows == ()
