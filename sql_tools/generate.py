@@ -38,7 +38,7 @@ def generate(
     options: dict[str, Any] = {"n": count, "temperature": temperature} if count > 1 else {}
     if grammar is not None:
         options |= grammar_options(model, grammar)
-    streamed = count == 1 and may_be_given_up() and hasattr(model, "root_client")
+    streamed = count == 1 and may_be_given_up() and getattr(model, "may_stream", hasattr(model, "root_client"))
     texts = _streamed(messages, model, options) if streamed else _complete(messages, model, options)
     drafts = [DraftSQL(text=sql_in(text), dialect=dialect) for text in texts if text.strip()]
     if not drafts:

@@ -68,6 +68,7 @@ class CortexChat(ChatOpenAI):
     """A model behind Cortex's REST; each failure is a ModelError that says what to do and never holds the token."""
 
     says_yes_or_no: bool = True
+    may_stream: bool = False  # errors of a stream would pass by what is said of them here
     takes_temperature: bool = True  # until it says otherwise, as models that think do
 
     def _get_request_payload(self, input_: Any, *, stop: list[str] | None = None, **kwargs: Any) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 
 from app.cli import app
 from sql_tools import Settings, ask
+from sql_tools.cancellation import Cancellation
 from sql_tools.errors import CopilotError, ModelError, SettingsError
 from sql_tools.generate import generate
 from sql_tools.llms import create_model
@@ -241,3 +242,13 @@ def test_another_servers_error_is_told_without_the_key(cortex: Any) -> None:
         generate(CHAT, model_at(url), dialect="duckdb")
     assert "Incorrect API key" in caught.value.message
     assert TOKEN not in caught.value.message
+
+
+def test_a_draft_that_may_be_stopped_is_asked_for_as_any_other_and_fails_in_the_same_words(cortex: Any) -> None:
+    with Cancellation().within():
+        drafts = generate(CHAT, model_at(cortex.url()), dialect="duckdb")
+        assert [draft.text for draft in drafts] == ["SELECT COUNT(*) AS n FROM orders"]
+        assert not cortex.asked[-1].get("stream")
+        cortex.refuse = (402, {"message": "no credits"})
+        with pytest.raises(ModelError, match="budget for models is used up"):
+            generate(CHAT, model_at(cortex.url()), dialect="duckdb")
