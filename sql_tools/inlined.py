@@ -46,7 +46,8 @@ def inlined(tree: exp.Expr, context: Context) -> exp.Expr | None:
 
 
 def _schema(tree: exp.Expr, context: Context) -> dict[str, object] | None:
-    """The columns of the stored tables in it, whose names are completed on the way; None where one means none or several."""
+    """The columns of the stored tables in it, whose names are written in full, all of as many parts; None where one means
+    no table, or several."""
     ctes = {cte.alias.lower() for cte in tree.find_all(exp.CTE)}
     nested: dict[str, object] = {}
     for node in tree.find_all(exp.Table):

@@ -5,6 +5,7 @@ import re
 from sqlglot import exp
 
 from sql_tools.errors import InvalidSQLError
+from sql_tools.grain import parts_of
 from sql_tools.models import Context
 from sql_tools.rules import mend
 from sql_tools.words import fold
@@ -29,7 +30,7 @@ def both_means_both(tree: exp.Expr, context: Context) -> tuple[exp.Expr, str]:
         if isinstance(whole.parent, (exp.Where, exp.And)):
             whole.replace(exp.and_(*(exp.EQ(this=column.copy(), expression=value.copy()) for value in values)))
             where = select.args["where"]
-            where.set("this", exp.and_(*(part.copy() for part in conjuncts(where.this)), copy=False))
+            where.set("this", exp.and_(*(part.copy() for part in parts_of(where.this)), copy=False))
             count += 1
     return tree, f"{count} times either was written for both" if count else "no both is written as either"
 
@@ -97,12 +98,6 @@ def _either(node: exp.Expr) -> tuple[exp.Column | None, list[exp.Expr]]:
     return (column, values) if texts and isinstance(column, exp.Column) else (None, [])
 
 
-def conjuncts(condition: exp.Expr) -> list[exp.Expr]:
-    """The conditions that must all hold, parentheses opened."""
-    inner = condition.unnest()
-    return [p for side in inner.flatten() for p in conjuncts(side)] if isinstance(inner, exp.And) else [condition]
-
-
 def _one_row(query: exp.Select) -> bool:
     limit = query.args.get("limit")
     if limit is not None and limit.expression is not None and limit.expression.sql() == "1":
@@ -112,7 +107,7 @@ def _one_row(query: exp.Select) -> bool:
 
 def _clash(select: exp.Select) -> tuple[exp.EQ, exp.EQ] | None:
     where = select.args.get("where")
-    kept = conjuncts(where.this) if where else []
+    kept = parts_of(where.this) if where else []
     seen: dict[str, exp.EQ] = {}
     for part in kept:
         if isinstance(part, exp.EQ) and isinstance(part.this, exp.Column) and isinstance(part.expression, exp.Literal):
@@ -140,7 +135,7 @@ def _aggregates(select: exp.Select) -> bool:
 def _without(select: exp.Select, condition: exp.EQ) -> exp.Select:
     """A copy of the SELECT lacking one of its conditions."""
     where = select.args["where"].this
-    kept = [part.copy() for part in conjuncts(where) if part is not condition]
+    kept = [part.copy() for part in parts_of(where) if part is not condition]
     copy = select.copy()
     copy.set("where", exp.Where(this=exp.and_(*kept, copy=False)))
     return copy

@@ -1,14 +1,13 @@
 """Ratios that are the same number whatever the data: the part divided by itself."""
 
 import re
-from collections.abc import Iterator
 
 from sqlglot import exp
 
 from sql_tools.errors import InvalidSQLError
+from sql_tools.grain import parts_of
 from sql_tools.models import Context
 from sql_tools.rules import mend
-from sql_tools.rules.logic import conjuncts
 
 ASKED = re.compile(r"\b(?:ratio|share|percent(?:age)?|proportion|fraction|rate|out of|how much of)\b|%", re.IGNORECASE)
 ALWAYS_ONE = "A number is divided by itself, which is always 1. Divide the part by the whole."
@@ -20,14 +19,15 @@ def shares_are_of_all(tree: exp.Expr, context: Context) -> tuple[exp.Expr, str]:
 
     InvalidSQLError where what has to be counted is not plain: a number divided by itself.
     """
-    dropped = []
+    dropped: list[exp.Expr] = []
     for ratio in tree.find_all(exp.Div):
         if ratio.find(exp.AggFunc) is None or (select := ratio.find_ancestor(exp.Select)) is None:
             continue
         if bare(ratio.this) == bare(ratio.expression):
             raise InvalidSQLError(ALWAYS_ONE, rule="shares_are_of_all")
-        if ASKED.search(context.question):
-            dropped += [_drop(select, kept) for kept in repeated(ratio, select)]
+        if ASKED.search(context.question) and (again := repeated(ratio, select)):
+            _drop(select, again)
+            dropped += again
     words = ", ".join(condition.sql(context.dialect) for condition in dropped)
     return tree, f"{words} picks the part, so WHERE keeps the whole" if words else "no share is of itself"
 
@@ -44,17 +44,15 @@ def bare(side: exp.Expr) -> exp.Expr:
             return side
 
 
-def repeated(ratio: exp.Expr, select: exp.Select) -> Iterator[exp.Expr]:
+def repeated(ratio: exp.Expr, select: exp.Select) -> list[exp.Expr]:
     """The conditions of WHERE that a CASE or FILTER of the ratio asks again, and nothing else."""
     where = select.args.get("where")
-    kept = conjuncts(where.this) if where else []
-    for picked in [*ratio.find_all(exp.If), *ratio.find_all(exp.Filter)]:
-        condition = picked.this if isinstance(picked, exp.If) else picked.expression.this
-        yield from (one for one in kept if one.parent is not None and one.unnest() == condition.unnest())
+    asked = [node.this.unnest() for node in ratio.find_all(exp.If)]
+    asked += [node.expression.this.unnest() for node in ratio.find_all(exp.Filter)]
+    return [part for part in parts_of(where.this if where else None) if part in asked]
 
 
-def _drop(select: exp.Select, condition: exp.Expr) -> exp.Expr:
-    """Take one condition out of WHERE."""
-    rest = [part.copy() for part in conjuncts(select.args["where"].this) if part is not condition]
+def _drop(select: exp.Select, conditions: list[exp.Expr]) -> None:
+    """Take these conditions out of WHERE."""
+    rest = [part.copy() for part in parts_of(select.args["where"].this) if part not in conditions]
     select.set("where", exp.Where(this=exp.and_(*rest, copy=False)) if rest else None)
-    return condition
