@@ -22,6 +22,7 @@ LOGIN_CODES = {
     390101: Known("This Snowflake user is disabled or locked.", "Ask an administrator of the account."),
     390144: Known("Snowflake does not accept this private key.", "Register its public key: ALTER USER ... SET RSA_PUBLIC_KEY."),
     390189: Known("The connection's role does not exist, or is not granted to you.", "Name another `role` in connections.toml."),
+    394304: Known("Snowflake does not accept this key pair.", "Check `user` and `private_key_file` in connections.toml, and that the user's RSA_PUBLIC_KEY is its other half."),
     390201: Known("The connection names a warehouse, database or schema that is not there or not granted.", "Check connections.toml."),
 }  # fmt: skip
 EXPIRED = Known("The Snowflake token has expired.", "Sign in again, or put a new token into connections.toml.")

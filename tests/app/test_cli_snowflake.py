@@ -1,5 +1,6 @@
 """The command line on Snowflake: a real connections.toml, the real connector in a process of its own, the tests' server."""
 
+import base64
 import json
 import os
 import subprocess
@@ -9,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 COUNT = "```sql\nselect count(*) as n from orders\n```"
@@ -71,3 +74,28 @@ def test_a_connection_that_is_no_good_is_one_clear_error(run: Run, target: str, 
     assert done.returncode == 1
     assert words in " ".join(done.stderr.split())
     assert "Traceback" not in done.stderr
+
+
+def test_a_key_pair_signs_on_and_another_key_is_told_from_it(fake_snowflake: Any, run: Run, tmp_path: Path) -> None:
+    mine, other = (rsa.generate_private_key(public_exponent=65537, key_size=2048) for _ in range(2))
+    public = base64.b64encode(mine.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).decode()
+    fake_snowflake.run(
+        f"CREATE USER SIGNER RSA_PUBLIC_KEY = '{public}' DEFAULT_ROLE = ACCOUNTADMIN",
+        "GRANT ROLE ACCOUNTADMIN TO USER SIGNER",
+    )
+    plain = {k: v for k, v in fake_snowflake.connection(database="SHOP", schema="PUBLIC").items() if k != "password"}
+    connections = {}
+    for name, key in (("signed", mine), ("forged", other)):
+        file = tmp_path / f"{name}.p8"
+        file.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+        signs = {"user": "SIGNER", "authenticator": "SNOWFLAKE_JWT", "private_key_file": str(file), "login_timeout": 2}
+        connections[name] = plain | signs
+    fake_snowflake.connections_toml(tmp_path / "home" / "connections.toml", connections)
+    fake_snowflake.completions([{"answer": COUNT}])
+    asked = ["ask", "How many orders are there?", "--model", "cortex:m", "--json", "--warehouse"]
+    answer = json.loads(run(*asked, "snowflake:signed").stdout)
+    assert (answer["status"], answer["rows"]) == ("answered", [[2]])
+    refused = run(*asked, "snowflake:forged")
+    assert refused.returncode == 1
+    assert "does not accept this key pair" in json.loads(refused.stdout)["message"]
+    assert "Traceback" not in refused.stderr
