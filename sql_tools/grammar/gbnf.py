@@ -6,19 +6,23 @@ negation either: a made-up alias may be a keyword. Names of tables, columns and 
 """
 
 import re
+from collections.abc import Sequence
 
-from sql_tools.grammar.scope import CTES, DERIVED, WITH
+from sql_tools.grammar.lark import lark_grammar
+from sql_tools.grammar.scope import CTES, DERIVED
+from sql_tools.models import Table
 
 RULE = re.compile(r"^([a-z_0-9]+)(?:::_)? *:((?:.*\n(?!\S))*.*)$", re.M)
 TERMINAL = re.compile(r"^([A-Z][A-Z0-9_]*): /((?:\\.|[^/\\])*)/", re.M)
-FREE = re.compile(rf"^.*(?:%if .*bit_set\((?:{DERIVED}|{WITH}|{CTES})\)|P_WITH with).*$\n?", re.M)
+FREE = re.compile(rf"^.*(?:%if .*bit_set\((?:{DERIVED}|{CTES})\)|P_WITH with).*$\n?", re.M)
 BEYOND_ASCII = r"\u00C0-\uFFFF"  # written differently by each reader of GBNF
 CONDITION = re.compile(r" %if .*$", re.M)
 PARAMETER = re.compile(r"::(?:\w+\([^)]*\)|\w+)")
 
 
-def gbnf_grammar(lark: str) -> str:
-    """What `lark_grammar` wrote, as GBNF text; the start is `root`."""
+def gbnf_grammar(tables: Sequence[Table], dialect: str) -> str:
+    """The grammar of these tables as GBNF text; the start is `root`. Raises as `lark_grammar` does."""
+    lark = lark_grammar(tables, dialect, held=False)
     first_terminal = TERMINAL.search(lark)
     rules = lark[: first_terminal.start()] if first_terminal else lark
     plain = PARAMETER.sub("", CONDITION.sub("", FREE.sub("", rules)))

@@ -12,31 +12,32 @@ it gives up after 50,000 steps a token, whereupon servers write unconstrained te
 
 import hashlib
 import re
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from importlib.resources import files
 
 from sql_tools.errors import CopilotError
-from sql_tools.grammar.scope import PLACES, table_bit
+from sql_tools.grammar.scope import ABSENT, Layout, layout, loose, of_shared, of_table, places
+from sql_tools.grammar.stack import ALWAYS, NEVER
 from sql_tools.grammar.words import GAP, MUST, keywords, terminals
 from sql_tools.identifiers import needs_quotes, reserved
 from sql_tools.models import Table
 
 HEAD = "%llguidance {}\n"
 MAX_TABLES = 64  # llguidance follows 2,000 possibilities at once; more tables than these have more
-SINGLE_TABLES = (
-    12  # up to this many the SELECT list guesses its one table; beyond, any table's columns are allowed in it
-)
-MARK = re.compile(r" #(duckdb|snowflake)$", re.M)
+RULE = re.compile(r"^([a-z_@~]+(?:::_)? *:)((?:.*\n(?!\S))*.*\n)", re.M)
+MARK = re.compile(r" #(duckdb|snowflake|exact|loose)\b")
+PLACE = re.compile(r"\$([A-Z_]+)")
 LONE = re.compile(r"(:|\|) (\w+(?:::(?!_)\S+(?: %if .*)?|(?:::_)? %if .*))$", re.M)
 JOIN = "\n  | "
 ORDINARY = re.compile(r"[A-Za-z0-9_ -]")
 
 
-def lark_grammar(tables: Sequence[Table], dialect: str) -> str:
+def lark_grammar(tables: Sequence[Table], dialect: str, *, held: bool = True) -> str:
     """The grammar of every SELECT over these tables that `dialect` ("duckdb" or "snowflake") may be asked.
 
-    The same tables and dialect give the same text. Raises CopilotError if there is no table, too many of them, or no such dialect.
+    The SELECT list is held to what FROM names, if the tables are not too many, or not at all if `held` is false. The same tables and dialect give the same text. Raises CopilotError if there is no table, too many of them, or no such dialect.
     """
     if not tables:
         raise CopilotError("There is no table to write a grammar for.", "Give a warehouse with tables.")
@@ -45,7 +46,7 @@ def lark_grammar(tables: Sequence[Table], dialect: str) -> str:
         raise CopilotError(f"A grammar takes at most {MAX_TABLES} tables; these are {len(tables)}.", hint)
     if dialect not in ("duckdb", "snowflake"):
         raise CopilotError(f"There is no grammar for {dialect!r}.", "There is one for duckdb and for snowflake.")
-    return _written(tuple(_names(table) for table in tables), dialect)
+    return _written(tuple(_names(table) for table in tables), dialect, held)
 
 
 def grammar_key(grammar: str) -> str:
@@ -59,40 +60,79 @@ def _names(table: Table) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 
 @lru_cache(maxsize=64)
-def _written(tables: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...], dialect: str) -> str:
-    rules = _rules(len(tables), dialect)
+def _written(tables: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...], dialect: str, held: bool) -> str:
+    compared = [[name if dialect == "snowflake" else name.lower() for name in columns] for _, columns in tables]
+    where = layout(compared) if held else loose(len(tables))
+    rules = _rules(where, dialect)
     regexes = keywords(rules) | terminals(dialect)
-    for index, (path, columns) in enumerate(tables):
+    for index, (path, _) in enumerate(tables):
         for kind, name in zip(("T", "IN_SCHEMA", "IN_DATABASE"), reversed(path), strict=False):
             regexes[f"{kind}{index}"] = GAP + name_regex(name, dialect)
-        regexes[f"C{index}"] = f"{GAP}(?:{any_of(name_regex(column, dialect) for column in columns)})"
+    regexes |= _columns([columns for _, columns in tables], compared, where, dialect)
     for index in (i for i, (path, _) in enumerate(tables) if len(path) < 3):
         rules = re.sub(rf"\n  \| IN_DATABASE{index} .*", "", rules)
     used = {name for name in re.findall(r"\b[A-Z][A-Z0-9_]*\b", rules)}
     lines = [f"{name}: {slashed(regex)}" for name, regex in regexes.items() if name in used]
-    return HEAD + rules + "\n".join([*lines, *_own_names([path[-1] for path, _ in tables], dialect)]) + "\n"
+    return HEAD + rules + "\n".join([*lines, *_own_names([path[-1] for path, _ in tables], [c for _, columns in tables for c in columns], dialect)]) + "\n"
 
 
-def _rules(tables: int, dialect: str) -> str:
-    """The rules of the template: a line an alternative, `@`, `~` and `$` filled in, other dialects' lines left out."""
+def _columns(
+    columns: Sequence[Sequence[str]], compared: Sequence[Sequence[str]], where: Layout, dialect: str
+) -> dict[str, str]:
+    """The terminals of columns: all of table 3 (`C3`), those of it that have no bit of their own (`N3`), and those that have."""
+    shared: dict[str, list[str]] = {f"W{i}": [] for i in range(len(where.shared))}
+    places = {held: f"W{i}" for i, (held, _) in enumerate(where.shared)}
+    holders: dict[str, set[int]] = defaultdict(set)
+    for index, names in enumerate(compared):
+        for name in names:
+            holders[name].add(index)
+    found = {}
+    for index, names in enumerate(columns):
+        own = []
+        for name, same in zip(names, compared[index], strict=True):
+            shared.get(places.get(frozenset(holders[same]), ""), own).append(name)
+        found |= {f"C{index}": _one_of(names, dialect), f"N{index}": _one_of(own, dialect)}
+    return found | {name: _one_of(names, dialect) for name, names in shared.items()}
+
+
+def _one_of(names: Sequence[str], dialect: str) -> str:
+    return f"{GAP}(?:{any_of(name_regex(name, dialect) for name in names)})"
+
+
+@lru_cache(maxsize=64)
+def _rules(where: Layout, dialect: str) -> str:
+    """The rules of the template: a line an alternative, all marks filled in."""
     template = files("sql_tools.grammar").joinpath("select.lark").read_text()
-    kept = "\n".join(line for line in template.split("\n") if _is_kept(line, dialect))
-    guesses = range(tables) if tables <= SINGLE_TABLES else range(0)
+    marks = {dialect, "exact" if where.exact else "loose"}
+    tables = [of_table(where, index) for index in range(len(where.own))]
+    shared = [of_shared(where, index) for index in range(len(where.shared))]
     rules = []
-    for head, body in re.findall(r"^([a-z_@~^]+(?:::_)? *:)((?:.*\n(?!\S))*.*\n)", kept, re.M):
-        alternatives = re.split(r"\n *\| +", body.strip())
-        if "@" in head:
-            indices = range(tables) if head.startswith("table_") else guesses
-            rules += [(_fill(head, i), [_fill(a, i) for a in alternatives]) for i in indices]
-        else:
-            rules.append((head, list(_expanded(alternatives, tables, guesses))))
-    names = ["_none", "_any", *(f"_{i}" for i in guesses)]
-    copies = [re.sub("[~^]", n, f"{h} {JOIN.join(a)}") for h, a in rules for n in _copies(h, names)]
-    return _kept_apart("\n".join(_reached([_placed(rule, tables) for rule in copies])) + "\n")
+    for head, body in RULE.findall(template):
+        kept = [MARK.sub("", a) for a in re.split(r"\n *\| +", body.strip()) if marks.issuperset(MARK.findall(a))]
+        for number, table in enumerate(tables) if "@" in head else [(0, {})]:
+            written = [_filled(a, "@", number, table) for a in kept] if "@" in head else kept
+            repeated = [again for a in written for again in _repeated(a, tables, shared)]
+            alternatives = [leveled for a in repeated for leveled in where.stack.expanded(a)]
+            if alternatives:
+                rules.append(f"{_filled(head, '@', number, table)} {JOIN.join(alternatives)}")
+    copies = [rule.replace("~", copy) for rule in rules for copy in (("", "_any") if "~" in rule else ("",))]
+    fixed = places(where, dialect)
+    placed = [PLACE.sub(lambda m: fixed[m[1]], rule) for rule in copies]
+    known = [rule.replace(f"bit_set({ABSENT})", NEVER).replace(f"bit_clear({ABSENT})", ALWAYS) for rule in placed]
+    return _kept_apart("\n".join(_reached(known)) + "\n")
 
 
-def _copies(head: str, guesses: list[str]) -> list[str]:
-    return ["", *guesses] if "~" in head else guesses if "^" in head else [""]
+def _repeated(alternative: str, tables: list[dict[str, str]], shared: list[dict[str, str]]) -> Iterator[str]:
+    """The alternative once for each table, or for each name that many have, if it speaks of one."""
+    for mark, filled in (("@", tables), ("&", shared)):
+        if mark in alternative:
+            yield from (_filled(alternative, mark, number, one) for number, one in enumerate(filled))
+            return
+    yield alternative
+
+
+def _filled(text: str, mark: str, number: int, named: dict[str, str]) -> str:
+    return re.sub(rf"\$([A-Z_]+){mark}", lambda m: named[m[1]], text).replace(mark, str(number))
 
 
 def _reached(rules: list[str]) -> list[str]:
@@ -104,30 +144,6 @@ def _reached(rules: list[str]) -> list[str]:
         ahead += sorted(found - reached)
         reached |= found
     return [rule for name, rule in named.items() if name in reached]
-
-
-def _is_kept(line: str, dialect: str) -> bool:
-    marked = MARK.search(line)
-    return not line.startswith("//") and (marked is None or marked[1] == dialect)
-
-
-def _expanded(alternatives: list[str], tables: int, guesses: range) -> Iterator[str]:
-    """The alternatives, those with `@` once for each table; the SELECT list's guesses only while they are few."""
-    for alternative in alternatives:
-        if "@" not in alternative:
-            yield alternative
-        else:
-            yield from (_fill(alternative, i) for i in (guesses if "list_@" in alternative else range(tables)))
-
-
-def _fill(text: str, index: int) -> str:
-    return text.replace("(@)", f"({table_bit(index)})").replace("@", str(index))
-
-
-def _placed(rules: str, tables: int) -> str:
-    """The rules with what `$X` stands for; where one table is not guessed, one table is a case of several."""
-    places = PLACES | {"FROM_REAL": "real_more" if tables <= SINGLE_TABLES else "any"}
-    return re.sub(r"\$([A-Z_]+)", lambda m: places[m[1]], MARK.sub("", rules))
 
 
 def _kept_apart(rules: str) -> str:
@@ -166,13 +182,14 @@ def escape(text: str) -> str:
     return "".join(c if ORDINARY.match(c) or not c.isascii() else f"\\x{ord(c):02x}" for c in text)
 
 
-def _own_names(tables: list[str], dialect: str) -> list[str]:
-    """The terminals of names the writer makes up: any (OUT_NAME), and any that no table has (NAME)."""
+def _own_names(tables: list[str], columns: list[str], dialect: str) -> list[str]:
+    """The terminals of names the writer makes up: any (OUT_NAME), any that no table has (NAME), or no column (FREE)."""
     keywords = f"(?i:{'|'.join(sorted(reserved(dialect)))})"
-    taken = any_of(name_regex(name, dialect) for name in tables)
+    taken, held = (any_of(name_regex(name, dialect) for name in names) for names in (tables, columns))
     bare, quoted = r"[A-Za-z_\u00C0-\uFFFF][A-Za-z0-9_\u00C0-\uFFFF]{0,60}", r"\"[^\"\x00-\x1f\x7f]{1,60}\""
     names = {"OUT_NAME": (GAP, keywords), "NAME": (GAP, f"{keywords}|{taken}")}
     names |= {f"BARE_{name}": (MUST, barred) for name, (_, barred) in names.items()}
+    names["FREE"] = (GAP, f"{keywords}|{held}")
     return [
         "NIL: /a/ & /b/",
         *(

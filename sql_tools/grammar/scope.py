@@ -1,47 +1,187 @@
 """What the 64 bits of a rule's parameter mean, and the names `select.lark` calls them by.
 
-Bits 0 to 43 say which tables are in scope (tables beyond 44 share bits, so a column may then slip in with its
-bit's other table); the rest are flags and three counters that keep lists, set operations and nesting finite.
+Three counters keep lists, set operations and nesting finite, a few flags tell what a rule may name besides tables' columns.
+The rest goes to the tables, in one of three ways:
+
+- up to 6 or so, two bits a table say that FROM named it, by its own name or by an alias, and two more that the SELECT list
+  needs it, so named; so no name that an alias hides can be written;
+- up to 12 or so, one bit says that FROM named the table and one that the list needs it;
+- beyond ("loose"), the list may name any table's column, and only what follows FROM is held to it.
+
+In the first two, what is left is a stack of the brackets that are open in the SELECT list (`stack.py`).
 """
 
-TABLE_BITS = 44
-OUTER_MANY, DERIVED, WITH, CTES, ALIAS, LIST = range(44, 50)
-SETS, COUNT, DEPTH = "[50:54]", "[54:59]", "[59:63]"
-EARLIER_ALIAS = 63
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from sql_tools.grammar.stack import ALWAYS, FRAME, NEVER, Stack, joined
+
 ALL = (1 << 64) - 1
+SETS, COUNT, DEPTH = "[0:4]", "[4:10]", "[10:13]"
+DERIVED, CTES, ALIAS, EARLIER_ALIAS = range(13, 17)
+NEED_DERIVED, REAL_OUTPUT, BY_ALIAS, BY_NAME = range(17, 21)
+ON_DUE, OUTER_MANY = 17, 18  # loose
+FIRST = 21
+TABLE_BITS = 64 - FIRST
+ABSENT = "absent"  # a flag this layout has no bit for: it is never set
+LEAST, MOST = 4, 5  # brackets in the SELECT list
+UNSURE = 3  # names of two tables without a bit of their own: each is followed as the one's and as the other's
 
 
 def bits(*positions: int) -> int:
     """These bits set."""
-    return sum(1 << position for position in positions)
+    return sum(1 << position for position in set(positions))
 
 
-def span(field: str) -> int:
-    """All bits of a counter like `[54:59]` set."""
-    low, high = (int(part) for part in field.strip("[]").split(":"))
+def span(part: str) -> int:
+    """All bits of a counter like `[3:9]` set."""
+    low, high = (int(number) for number in part.strip("[]").split(":"))
     return bits(*range(low, high))
 
 
-PLACES: dict[str, str] = {
-    "OMD": hex(bits(OUTER_MANY, DERIVED)),
-    "ENTER": hex(ALL & ~(bits(ALIAS, EARLIER_ALIAS) | span(COUNT) | span(SETS))),  # a subquery starts afresh
-    "FORGET": hex(bits(OUTER_MANY, DERIVED, WITH, CTES) | span(DEPTH)),
-    # the next SELECT of a set operation
-    "NEXT": hex(bits(OUTER_MANY, WITH, CTES, EARLIER_ALIAS) | span(DEPTH) | span(SETS)),
-    "L": str(LIST),
-    "SETS": SETS,
-    "COUNT": COUNT,
-    "DEPTH": DEPTH,
-    "WITHMASK": hex(bits(WITH, CTES)),
-    "WITH": str(WITH),
-    "CTES": str(CTES),
-    "OM": str(OUTER_MANY),
-    "D": str(DERIVED),
-    "A": str(ALIAS),
-    "B": str(EARLIER_ALIAS),
-}
+def any_set(positions: Iterable[int]) -> str:
+    """The condition that one of these is set."""
+    return joined("or", [f"bit_set({position})" for position in dict.fromkeys(positions)])
 
 
-def table_bit(index: int) -> int:
-    """The bit of the index-th table."""
-    return index % TABLE_BITS
+def all_clear(positions: Iterable[int]) -> str:
+    """The condition that none of these is set."""
+    return joined("and", [f"bit_clear({position})" for position in dict.fromkeys(positions)])
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where each table's bits are, and how deep brackets of the SELECT list may nest (0: it is not held to FROM)."""
+
+    own: tuple[int, ...]  # FROM names the table by its own name
+    alias: tuple[int, ...]  # FROM names it by an alias
+    need: tuple[int, ...] = ()  # the SELECT list needs it
+    shared: tuple[tuple[frozenset[int], int], ...] = ()  # tables with a name in common, and the bit of its need
+    stack: Stack = field(default_factory=lambda: Stack(0, 0))
+
+    @property
+    def exact(self) -> bool:
+        """Whether FROM has to name what the SELECT list names."""
+        return bool(self.need)
+
+    @property
+    def hides(self) -> bool:
+        """Whether a table's own name and its alias are told apart."""
+        return self.exact and self.own != self.alias
+
+
+def layout(columns: Sequence[Sequence[str]]) -> Layout:
+    """The layout for tables with these columns (names as they compare)."""
+    count, shared = len(columns), _held_together(columns)
+    for each, first in ((3, FIRST), (2, BY_ALIAS)):
+        room = 64 - first - each * count - 1
+        levels = max(LEAST, min(MOST, (room - len(shared)) // FRAME))
+        fitting = shared[: max(0, room - levels * FRAME)]
+        rest = shared[len(fitting) :]
+        if levels * FRAME <= room and len(rest) <= UNSURE and all(len(held) == 2 for held in rest):
+            at = [tuple(range(first + part * count, first + (part + 1) * count)) for part in range(each)]
+            after = first + each * count
+            together = tuple((held, after + i) for i, held in enumerate(fitting))
+            return Layout(at[0], at[-2], at[-1], together, Stack(after + len(together), levels))
+    return loose(count)
+
+
+def loose(count: int) -> Layout:
+    """The layout for this many tables whose columns the SELECT list may all name."""
+    at = tuple(FIRST + index % TABLE_BITS for index in range(count))
+    return Layout(own=at, alias=at)
+
+
+def _held_together(columns: Sequence[Sequence[str]]) -> list[frozenset[int]]:
+    """The sets of tables that have a name in common, the largest first."""
+    holders = defaultdict(set)
+    for index, names in enumerate(columns):
+        for name in names:
+            holders[name].add(index)
+    return sorted({frozenset(t) for t in holders.values() if len(t) > 1}, key=lambda t: (-len(t), sorted(t)))
+
+
+def places(layout: Layout, dialect: str) -> dict[str, str]:
+    """What `$X` of the template stands for: bits, masks and conditions that are the same for all tables."""
+    needs = bits(*layout.need, *(bit for _, bit in layout.shared))
+    flags = [NEED_DERIVED, REAL_OUTPUT, *([BY_ALIAS, BY_NAME] if layout.hides else [])] if layout.exact else [ON_DUE]
+    in_list = needs | bits(*flags) | layout.stack.mask | span(COUNT)
+    scope = bits(*layout.own, *layout.alias, DERIVED)
+    unmet = [NEED_DERIVED, *layout.need, *(bit for _, bit in layout.shared)] if layout.exact else []
+    met = [f"bit_clear({NEED_DERIVED})", f"is_zeros({_slice(needs)})"] if layout.exact else []
+    return {
+        "SETS": SETS,
+        "COUNT": COUNT,
+        "DEPTH": DEPTH,
+        "D": str(DERIVED),
+        "CTES": str(CTES),
+        "CTESMASK": hex(bits(CTES)),
+        "A": str(ALIAS),
+        "B": str(EARLIER_ALIAS),
+        "ND": str(NEED_DERIVED),
+        "U": str(REAL_OUTPUT) if layout.exact else ABSENT,
+        "NA": str(BY_ALIAS) if layout.hides else ABSENT,
+        "NB": str(BY_NAME) if layout.hides else ABSENT,
+        "J": str(layout.stack.first if layout.exact else ON_DUE),  # the list's first bit of its own is free again in FROM
+        "OM": str(OUTER_MANY),
+        "OMD": hex(bits(OUTER_MANY, DERIVED)),
+        # a subquery starts afresh; in the list, without what the list needs; as a source, in Snowflake without its neighbours
+        "ENTER": _kept(bits(ALIAS, EARLIER_ALIAS) | span(COUNT) | span(SETS)),
+        "INNER": _kept(in_list | bits(ALIAS, EARLIER_ALIAS)),
+        "APART": _kept(in_list | bits(ALIAS, EARLIER_ALIAS) | (0 if dialect == "duckdb" else scope)),
+        "FORGET": hex(bits(OUTER_MANY, DERIVED, CTES) | span(DEPTH)),
+        "NEXT": hex((0 if layout.exact else bits(OUTER_MANY)) | bits(CTES, EARLIER_ALIAS) | span(DEPTH) | span(SETS)),
+        "FROM": _kept(layout.stack.mask | span(COUNT)),
+        "KEPT": _kept(in_list | bits(ALIAS)),
+        "TAIL": _kept(in_list),
+        "MET_GIVEN": _kept(needs | bits(NEED_DERIVED)) if layout.exact else _kept(0),
+        "MET_NAME": _kept(bits(NEED_DERIVED)),
+        "MET": joined("and", met),
+        "MORE": f"or(lt({COUNT}, 31), and(lt({COUNT}, 62), not({joined('and', met)})))",
+        "GIVE": any_set(unmet),
+        "FREE": f"or(bit_set({CTES}), {all_clear(unmet)})",
+        "REAL": f"and(bit_clear({CTES}), {any_set(unmet)})",
+    }
+
+
+def of_table(layout: Layout, index: int) -> dict[str, str]:
+    """What `$X@` stands for, of one table: S and B are its bits in scope, NO is that of the list's need."""
+    own, alias = layout.own[index], layout.alias[index]
+    found = {"S": str(alias), "B": str(own), "NAMED": f"bit_set({own})", "ALIASED": f"bit_set({alias})"}
+    if not layout.exact:
+        seen = joined("or", [f"bit_set({own})", f"bit_set({OUTER_MANY})"])
+        return found | dict.fromkeys(("SEEN", "NAMED", "ALIASED"), seen) | {"MET": _kept(0), "WANTED": NEVER}
+    need, shared = layout.need[index], [bit for held, bit in layout.shared if index in held]
+    return found | {
+        "NO": str(need),
+        "NA": hex(bits(need, BY_ALIAS) if layout.hides else bits(need)),
+        "NB": hex(bits(need, BY_NAME) if layout.hides else bits(need)),
+        "SEEN": any_set((own, alias)),
+        "UNSEEN": all_clear((own, alias)),
+        "UNNAMED": all_clear((own,)),
+        "UNALIASED": all_clear((alias,)),
+        "WANTED": any_set((need, *shared)),
+        "MET": _kept(bits(need, *shared)),
+    }
+
+
+def of_shared(layout: Layout, index: int) -> dict[str, str]:
+    """What `$X&` stands for, of one name that many tables have."""
+    held, bit = layout.shared[index]
+    return {
+        "NW": str(bit),
+        "NV": hex(bits(bit, BY_ALIAS) if layout.hides else bits(bit)),
+        "UNSEEN": all_clear([bit for t in sorted(held) for bit in (layout.own[t], layout.alias[t])]),
+        "UNALIASED": all_clear([layout.alias[t] for t in sorted(held)]),
+    }
+
+
+def _kept(mask: int) -> str:
+    """The mask of all bits but these."""
+    return hex(ALL & ~mask)
+
+
+def _slice(mask: int) -> str:
+    """From the first of these bits to the last."""
+    return f"[{(mask & -mask).bit_length() - 1}:{mask.bit_length()}]"
