@@ -26,7 +26,7 @@ from sql_tools.models import Table
 
 HEAD = "%llguidance {}\n"
 MAX_TABLES = 64  # llguidance follows 2,000 possibilities at once; more tables than these have more
-RULE = re.compile(r"^([a-z_@~]+(?:::_)? *:)((?:.*\n(?!\S))*.*\n)", re.M)
+RULE = re.compile(r"^([a-z_@~0-9]+(?:::_)? *:)((?:.*\n(?!\S))*.*\n)", re.M)
 MARK = re.compile(r" #(duckdb|snowflake|exact|loose)\b")
 PLACE = re.compile(r"\$([A-Z_]+)")
 LONE = re.compile(r"(:|\|) (\w+(?:::(?!_)\S+(?: %if .*)?|(?:::_)? %if .*))$", re.M)

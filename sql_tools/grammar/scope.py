@@ -25,7 +25,7 @@ ON_DUE, OUTER_MANY = 17, 18  # loose
 FIRST = 21
 TABLE_BITS = 64 - FIRST
 ABSENT = "absent"  # a flag this layout has no bit for: it is never set
-LEAST, MOST = 4, 5  # brackets in the SELECT list
+LEAST, MOST = 4, 4  # brackets in the SELECT list
 UNSURE = 3  # names of two tables without a bit of their own: each is followed as the one's and as the other's
 
 
@@ -133,6 +133,7 @@ def places(layout: Layout, dialect: str) -> dict[str, str]:
         "FORGET": hex(bits(OUTER_MANY, DERIVED, CTES) | span(DEPTH)),
         "NEXT": hex((0 if layout.exact else bits(OUTER_MANY)) | bits(CTES, EARLIER_ALIAS) | span(DEPTH) | span(SETS)),
         "FROM": _kept(layout.stack.mask | span(COUNT)),
+        "UNTESTED": _kept(bits(layout.stack.first)),
         "KEPT": _kept(in_list | bits(ALIAS)),
         "TAIL": _kept(in_list),
         "MET_GIVEN": _kept(needs | bits(NEED_DERIVED)) if layout.exact else _kept(0),

@@ -2,14 +2,16 @@
 
 llguidance passes a parameter down, never back, so what an expression names can only be told to what follows it by a rule
 that goes on to that last (`select.lark`). Such a chain cannot come back out of a bracket by itself: what the bracket was is
-kept in five bits a level. An alternative of the template with one of these is written once for each depth at which it may
-stand, with the condition that this is the depth:
+kept in five bits a level. In the template, changes and conditions of the stack are words:
 
-    rule::push(KIND)      a bracket opens                       rule::pop(KIND ...)    it was one of these, and closes
-    rule::turn(ONE TWO)   one kind becomes another              top(KIND ...)          it is one of these
-    rule::test            a comparison is made here             base                   no bracket is open
-    rule::test_push(KIND) both                                  logical                AND and OR may stand here
-    rule::untest          another may be made
+    rule::push(KIND)        a bracket opens                     room              one may open
+    rule::pop(KIND ...)     it was one of these, and closes     top(KIND ...)     the last one opened is one of these
+    rule::turn(ONE TWO)     one kind becomes another            base              none is open
+    rule::test              a comparison is made here           testable          it may be
+    rule::test_push(KIND)   both, outside of the bracket        logical           AND and OR may stand here
+    rule::untest            another may be made
+
+An alternative with a change is written once for each depth, with the condition that this is the depth.
 """
 
 import re
@@ -47,7 +49,7 @@ KINDS = {
 VALUES = 8
 NEVER, ALWAYS = "not(true)", "true"
 CALLED = re.compile(r"::(push|pop|turn|test_push|test|untest)\b(?:\(([A-Z0-9_ ]+)\))?")
-ASKED = re.compile(r"\b(?:top\(([A-Z0-9_ ]+)\)|base\b|logical\b)")
+ASKED = re.compile(r"\btop\(([A-Z0-9_ ]+)\)|\b(?:base|room|testable|logical)\b")
 
 
 @dataclass(frozen=True)
@@ -63,18 +65,17 @@ class Stack:
         return ((1 << (self.levels * FRAME + 1)) - 1) << self.first if self.levels else 0
 
     def expanded(self, alternative: str) -> Iterator[str]:
-        """The alternative for each depth at which it may stand; itself, if depth does not matter to it."""
-        called, asked = CALLED.search(alternative), ASKED.search(alternative)
-        if not called and not asked:
-            yield alternative
+        """The alternative for each depth at which it may stand; once, if it does not change the stack."""
+        text, _, asked = alternative.partition(" %if ")
+        own = ASKED.sub(lambda m: self._asked(m[0], (m[1] or "").split()), asked)
+        called = CALLED.search(text)
+        if not called:
+            yield f"{text} %if {own}" if own else text
             return
         for depth in range(self.levels + 1):
-            state = self._asked(asked, depth) if asked else ""
-            for change, *needed in self._changes(called[1], (called[2] or "").split(), depth) if called else [("",)]:
-                if state is not None:
-                    written = alternative.replace(called[0], change) if called else alternative
-                    text, _, own = (written.replace(asked[0], state) if asked else written).partition(" %if ")
-                    yield f"{text} %if {joined('and', [c for c in (self._at(depth), *needed, own) if c])}"
+            for change, condition in self._changes(called[1], (called[2] or "").split(), depth):
+                conditions = [condition, *self._closed(depth + 1), *([own] if own else [])]
+                yield f"{text.replace(called[0], change)} %if {joined('and', conditions)}"
 
     def _low(self, depth: int) -> int:
         """The first bit of the bracket that makes this depth."""
@@ -86,42 +87,51 @@ class Stack:
     def _slice(self, depth: int, size: int = FRAME) -> str:
         return f"[{self._low(depth)}:{self._low(depth) + size}]"
 
-    def _at(self, depth: int) -> str:
-        here = [f"not(is_zeros({self._slice(depth)}))"] if depth else []
-        above = [f"is_zeros({self._slice(depth + 1)})"] if depth < self.levels else []
-        return joined("and", here + above)
+    def _closed(self, depth: int) -> list[str]:
+        """That there is no bracket of this depth."""
+        return [f"is_zeros({self._slice(depth)})"] if depth <= self.levels else []
+
+    def _here(self, depth: int, condition: str) -> str:
+        """That this is the depth, and the condition holds of its bracket."""
+        return joined("and", [condition, *self._closed(depth + 1)])
 
     def _is(self, kinds: Sequence[str], depth: int) -> str:
         codes = [KINDS[kind] for kind in kinds]
         return joined("or", [f"eq({self._slice(depth, FRAME if c >= VALUES else FRAME - 1)}, {c})" for c in codes])
 
-    def _logical(self, depth: int) -> str:
-        return f"bit_clear({self._tested(depth) - 1})" if depth else ALWAYS
+    def _asked(self, word: str, kinds: Sequence[str]) -> str:
+        """A condition on the stack, at any depth."""
+        depths = range(1, self.levels + 1)
+        if word == "base":
+            return joined("and", self._closed(1))
+        if word == "room":
+            return joined("and", self._closed(self.levels))
+        if kinds:
+            return joined("or", [self._here(depth, self._is(kinds, depth)) for depth in depths])
+        ground = "true" if word == "logical" else f"bit_clear({self._tested(0)})"
+        return joined("or", [self._here(0, ground), *(self._here(d, self._holds(word, d)) for d in depths)])
 
-    def _asked(self, asked: re.Match[str], depth: int) -> str | None:
-        if asked[0] == "logical":
-            return self._logical(depth)
-        if asked[0] == "base":
-            return None if depth else ALWAYS
-        return self._is(asked[1].split(), depth) if depth else None
+    def _holds(self, word: str, depth: int) -> str:
+        """Whether conditions may stand in this bracket and, for `testable`, none was compared."""
+        part = self._slice(depth, FRAME - 1 if word == "logical" else FRAME)
+        return f"and(not(is_zeros({part})), lt({part}, {VALUES}))"
 
-    def _changes(self, name: str, kinds: list[str], depth: int) -> Iterator[tuple[str, ...]]:
-        """What may happen to the parameter at this depth, each with the conditions of it."""
-        once = (f"bit_clear({self._tested(depth)})", self._logical(depth))
+    def _changes(self, name: str, kinds: list[str], depth: int) -> Iterator[tuple[str, str]]:
+        """What may happen to the parameter at this depth, and the condition of it."""
+        here = f"not(is_zeros({self._slice(depth)}))" if depth else ALWAYS
         if name == "untest":
-            yield _without(1 << self._tested(depth)), self._logical(depth)
-            if depth:
-                yield "::_", f"not({self._logical(depth)})"
+            yield _without(1 << self._tested(depth)), here
         elif name == "test":
-            yield f"::set_bit({self._tested(depth)})", *once
+            yield f"::set_bit({self._tested(depth)})", here
         elif name in ("push", "test_push") and depth < self.levels:
             opened = KINDS[kinds[0]] << self._low(depth + 1)
-            yield (_with(opened),) if name == "push" else (_with(opened | 1 << self._tested(depth)), *once)
+            yield _with(opened if name == "push" else opened | 1 << self._tested(depth)), here
         elif name == "pop" and depth:
             yield _without(((1 << FRAME) - 1) << self._low(depth)), self._is(kinds, depth)
         elif name == "turn" and depth:
             before, after = (KINDS[kind] << self._low(depth) for kind in kinds)
-            yield _with(after) if before | after == after else _without(before & ~after), self._is(kinds[:1], depth)
+            change = _with(after) if before | after == after else _without(before & ~after)
+            yield change, self._is(kinds[:1], depth)
 
 
 def _with(mask: int) -> str:
