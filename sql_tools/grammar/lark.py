@@ -12,13 +12,12 @@ it gives up after 50,000 steps a token, whereupon servers write unconstrained te
 
 import hashlib
 import re
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from importlib.resources import files
 
 from sql_tools.errors import CopilotError
-from sql_tools.grammar.scope import ABSENT, Layout, layout, loose, of_shared, of_table, places
+from sql_tools.grammar.scope import ABSENT, Layout, holders_of, layout, loose, of_shared, of_table, places
 from sql_tools.grammar.stack import ALWAYS, NEVER
 from sql_tools.grammar.words import GAP, MUST, keywords, terminals
 from sql_tools.identifiers import needs_quotes, reserved
@@ -82,15 +81,11 @@ def _columns(
     """The terminals of columns: all of table 3 (`C3`), those of it that have no bit of their own (`N3`), and those that have."""
     shared: dict[str, list[str]] = {f"W{i}": [] for i in range(len(where.shared))}
     places = {held: f"W{i}" for i, (held, _) in enumerate(where.shared)}
-    holders: dict[str, set[int]] = defaultdict(set)
-    for index, names in enumerate(compared):
-        for name in names:
-            holders[name].add(index)
-    found = {}
+    holders, found = holders_of(compared), {}
     for index, names in enumerate(columns):
         own = []
         for name, same in zip(names, compared[index], strict=True):
-            shared.get(places.get(frozenset(holders[same]), ""), own).append(name)
+            shared.get(places.get(holders[same], ""), own).append(name)
         found |= {f"C{index}": _one_of(names, dialect), f"N{index}": _one_of(own, dialect)}
     return found | {name: _one_of(names, dialect) for name, names in shared.items()}
 
@@ -126,7 +121,8 @@ def _repeated(alternative: str, tables: list[dict[str, str]], shared: list[dict[
     """The alternative once for each table, or for each name that many have, if it speaks of one."""
     for mark, filled in (("@", tables), ("&", shared)):
         if mark in alternative:
-            yield from (_filled(alternative, mark, number, one) for number, one in enumerate(filled))
+            spoken_of = (number for number, one in enumerate(filled) if "NO" in one or not re.search(r"\bN@", alternative))
+            yield from (_filled(alternative, mark, number, filled[number]) for number in spoken_of)
             return
     yield alternative
 

@@ -20,9 +20,9 @@ from sql_tools.grammar.stack import ALWAYS, FRAME, NEVER, Stack, joined
 ALL = (1 << 64) - 1
 SETS, COUNT, DEPTH = "[0:4]", "[4:10]", "[10:13]"
 DERIVED, CTES, ALIAS, EARLIER_ALIAS = range(13, 17)
-NEED_DERIVED, REAL_OUTPUT, BY_ALIAS, BY_NAME = range(17, 21)
+NEED_DERIVED, NEED_ALIAS, REAL_OUTPUT, BY_ALIAS, BY_NAME = range(17, 22)
 ON_DUE, OUTER_MANY = 17, 18  # loose
-FIRST = 21
+FIRST = 22
 TABLE_BITS = 64 - FIRST
 ABSENT = "absent"  # a flag this layout has no bit for: it is never set
 LEAST, MOST = 4, 4  # brackets in the SELECT list
@@ -58,6 +58,7 @@ class Layout:
     alias: tuple[int, ...]  # FROM names it by an alias
     need: tuple[int, ...] = ()  # the SELECT list needs it
     shared: tuple[tuple[frozenset[int], int], ...] = ()  # tables with a name in common, and the bit of its need
+    alone: tuple[bool, ...] = ()  # whether the table has names without such a bit
     stack: Stack = field(default_factory=lambda: Stack(0, 0))
 
     @property
@@ -73,17 +74,20 @@ class Layout:
 
 def layout(columns: Sequence[Sequence[str]]) -> Layout:
     """The layout for tables with these columns (names as they compare)."""
-    count, shared = len(columns), _held_together(columns)
+    holders = holders_of(columns)
+    count, shared = len(columns), sorted({h for h in holders.values() if len(h) > 1}, key=lambda h: (-len(h), sorted(h)))
     for each, first in ((3, FIRST), (2, BY_ALIAS)):
         room = 64 - first - each * count - 1
         levels = max(LEAST, min(MOST, (room - len(shared)) // FRAME))
         fitting = shared[: max(0, room - levels * FRAME)]
         rest = shared[len(fitting) :]
         if levels * FRAME <= room and len(rest) <= UNSURE and all(len(held) == 2 for held in rest):
+            named = {name for name, held in holders.items() if held in fitting}
             at = [tuple(range(first + part * count, first + (part + 1) * count)) for part in range(each)]
             after = first + each * count
             together = tuple((held, after + i) for i, held in enumerate(fitting))
-            return Layout(at[0], at[-2], at[-1], together, Stack(after + len(together), levels))
+            alone = tuple(any(name not in named for name in names) for names in columns)
+            return Layout(at[0], at[-2], at[-1], together, alone, Stack(after + len(together), levels))
     return loose(count)
 
 
@@ -93,23 +97,23 @@ def loose(count: int) -> Layout:
     return Layout(own=at, alias=at)
 
 
-def _held_together(columns: Sequence[Sequence[str]]) -> list[frozenset[int]]:
-    """The sets of tables that have a name in common, the largest first."""
-    holders = defaultdict(set)
+def holders_of(columns: Sequence[Sequence[str]]) -> dict[str, frozenset[int]]:
+    """The tables that have a column of each name."""
+    found: dict[str, set[int]] = defaultdict(set)
     for index, names in enumerate(columns):
         for name in names:
-            holders[name].add(index)
-    return sorted({frozenset(t) for t in holders.values() if len(t) > 1}, key=lambda t: (-len(t), sorted(t)))
+            found[name].add(index)
+    return {name: frozenset(tables) for name, tables in found.items()}
 
 
 def places(layout: Layout, dialect: str) -> dict[str, str]:
     """What `$X` of the template stands for: bits, masks and conditions that are the same for all tables."""
     needs = bits(*layout.need, *(bit for _, bit in layout.shared))
-    flags = [NEED_DERIVED, REAL_OUTPUT, *([BY_ALIAS, BY_NAME] if layout.hides else [])] if layout.exact else [ON_DUE]
+    flags = [NEED_DERIVED, NEED_ALIAS, REAL_OUTPUT, *([BY_ALIAS, BY_NAME] if layout.hides else [])] if layout.exact else [ON_DUE]
     in_list = needs | bits(*flags) | layout.stack.mask | span(COUNT)
     scope = bits(*layout.own, *layout.alias, DERIVED)
-    unmet = [NEED_DERIVED, *layout.need, *(bit for _, bit in layout.shared)] if layout.exact else []
-    met = [f"bit_clear({NEED_DERIVED})", f"is_zeros({_slice(needs)})"] if layout.exact else []
+    unmet = [NEED_DERIVED, NEED_ALIAS, *layout.need, *(bit for _, bit in layout.shared)] if layout.exact else []
+    met = [f"is_zeros({_slice(bits(NEED_DERIVED, NEED_ALIAS))})", f"is_zeros({_slice(needs)})"] if layout.exact else []
     return {
         "SETS": SETS,
         "COUNT": COUNT,
@@ -120,6 +124,7 @@ def places(layout: Layout, dialect: str) -> dict[str, str]:
         "A": str(ALIAS),
         "B": str(EARLIER_ALIAS),
         "ND": str(NEED_DERIVED),
+        "NS": str(NEED_ALIAS),
         "U": str(REAL_OUTPUT) if layout.exact else ABSENT,
         "NA": str(BY_ALIAS) if layout.hides else ABSENT,
         "NB": str(BY_NAME) if layout.hides else ABSENT,
@@ -136,26 +141,31 @@ def places(layout: Layout, dialect: str) -> dict[str, str]:
         "UNTESTED": _kept(bits(layout.stack.first)),
         "KEPT": _kept(in_list | bits(ALIAS)),
         "TAIL": _kept(in_list),
-        "MET_GIVEN": _kept(needs | bits(NEED_DERIVED)) if layout.exact else _kept(0),
-        "MET_NAME": _kept(bits(NEED_DERIVED)),
+        "MET_GIVEN": _kept(needs | bits(NEED_DERIVED, NEED_ALIAS)) if layout.exact else _kept(0),
+        "MET_NAME": _kept(bits(NEED_DERIVED, NEED_ALIAS)),
         "MET": joined("and", met),
         "MORE": f"or(lt({COUNT}, 31), and(lt({COUNT}, 62), not({joined('and', met)})))",
         "GIVE": any_set(unmet),
+        "UNALIASED": f"not({joined('and', [f'bit_set({bit})' for bit in layout.alias])})",
         "FREE": f"or(bit_set({CTES}), {all_clear(unmet)})",
         "REAL": f"and(bit_clear({CTES}), {any_set(unmet)})",
     }
 
 
 def of_table(layout: Layout, index: int) -> dict[str, str]:
-    """What `$X@` stands for, of one table: S and B are its bits in scope, NO is that of the list's need."""
+    """What `$X@` stands for, of one table: S and B are its bits in scope, NO is that of the list's need
+    (not there where each of its names has a bit of its own)."""
     own, alias = layout.own[index], layout.alias[index]
     found = {"S": str(alias), "B": str(own), "NAMED": f"bit_set({own})", "ALIASED": f"bit_set({alias})"}
     if not layout.exact:
         seen = joined("or", [f"bit_set({own})", f"bit_set({OUTER_MANY})"])
-        return found | dict.fromkeys(("SEEN", "NAMED", "ALIASED"), seen) | {"MET": _kept(0), "WANTED": NEVER}
+        return found | dict.fromkeys(("SEEN", "NAMED", "ALIASED"), seen) | {
+            **dict.fromkeys(("MET", "MET_ALIAS", "MET_STAR"), _kept(0)),
+            **dict.fromkeys(("WANTED", "WANTED_ALIAS"), NEVER),
+        }
     need, shared = layout.need[index], [bit for held, bit in layout.shared if index in held]
     return found | {
-        "NO": str(need),
+        **({"NO": str(need)} if layout.alone[index] else {}),
         "NA": hex(bits(need, BY_ALIAS) if layout.hides else bits(need)),
         "NB": hex(bits(need, BY_NAME) if layout.hides else bits(need)),
         "SEEN": any_set((own, alias)),
@@ -163,7 +173,10 @@ def of_table(layout: Layout, index: int) -> dict[str, str]:
         "UNNAMED": all_clear((own,)),
         "UNALIASED": all_clear((alias,)),
         "WANTED": any_set((need, *shared)),
+        "WANTED_ALIAS": any_set((NEED_ALIAS, need, *shared)),
         "MET": _kept(bits(need, *shared)),
+        "MET_ALIAS": _kept(bits(NEED_ALIAS, need, *shared)),
+        "MET_STAR": _kept(bits(NEED_ALIAS)),
     }
 
 

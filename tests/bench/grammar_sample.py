@@ -27,12 +27,13 @@ from sqlglot.errors import SqlglotError
 
 from sql_tools.generate import sql_in
 from sql_tools.grammar import accepts, lark_grammar
-from sql_tools.grammar.scope import ALIAS, CTES, DERIVED, WITH
+from sql_tools.grammar.scope import ALIAS, COUNT, CTES, DERIVED, layout, places, span
 from sql_tools.models import Table
 
 SCHEMAS = 5
 AT_LEAST = 20
 MAX_STEPS = 80  # on the way to an alternative whose condition may not hold there
+sys.setrecursionlimit(20_000)  # a SELECT list is a chain of rules, each called by the one before
 RULE = re.compile(r"^([a-z_0-9]+)(?:::_)? *:((?:.*\n(?!\S))*.*)$", re.M)
 TERMINAL = re.compile(r"^([A-Z][A-Z0-9_]*): /((?:\\.|[^/\\])*)/", re.M)
 TOKEN = re.compile(r"\(|\)|\{\d+,\d+\}|\?|\||\"\"|[A-Za-z_0-9]+(?:::(?:\w+\([^)]*\)|\w+))?")
@@ -48,10 +49,11 @@ class InfeasibleError(Exception):
 class Sampler:
     """Strings of one grammar. `used` counts how often each alternative was taken."""
 
-    def __init__(self, lark: str, rng: random.Random) -> None:
+    def __init__(self, lark: str, rng: random.Random, asked: int) -> None:
+        """`asked`: the bits of a parameter that say what has to follow."""
         first = TERMINAL.search(lark)
         assert first
-        self.lark = lark
+        self.lark, self.asked = lark, asked
         self.rng, self.used, self.budget, self.dead_ends = rng, Counter[tuple[str, int]](), 0, Counter[str]()
         self.terminals = {m[1]: m[2] for m in TERMINAL.finditer(lark)}
         self.sources = {m[1]: re.split(r"\s+\|\s+", m[2]) for m in RULE.finditer(lark[: first.start()])}
@@ -93,9 +95,9 @@ class Sampler:
 
     def _needed_by(self, condition: str) -> tuple[str, int] | None:
         """What has to come first for a condition to hold: a WITH, or an alias in the SELECT list."""
-        if any(f"bit_set({bit})" in condition for bit in (WITH, CTES, DERIVED)):
+        if any(f"bit_set({bit})" in condition for bit in (CTES, DERIVED)):
             return "statement", 1
-        return ("named_0", 0) if f"bit_set({ALIAS})" in condition else None
+        return ("out", 1) if f"bit_set({ALIAS})" in condition else None
 
     def _way(self, what: object) -> float:
         """How many rules away the target is."""
@@ -125,7 +127,7 @@ class Sampler:
         ]
         self.budget -= 1
         if self.budget < 0:
-            options = sorted(options, key=lambda i: self.depths[name, i])
+            options = sorted(options, key=lambda i: self._left(name, i, parameter))
         else:
             options = sorted(options, key=lambda i: (self.used[name, i] * self.rng.random(), self.rng.random()))
         self.steps += self.target is not None
@@ -151,6 +153,12 @@ class Sampler:
                     self.target, self.then = self.then, None
                 return
         raise InfeasibleError(name)
+
+    def _left(self, name: str, index: int, parameter: int) -> tuple[float, ...]:
+        """How far this way is from an end: what would be open or asked for, then the steps."""
+        after = [changed(change, parameter) for _, change, _ in self.rules[name][index][0] if change]
+        asked = max(bin(p & self.asked).count("1") for p in after or [parameter])
+        return asked, self.depths[name, index], self.rng.random()
 
     def _items(self, items: list[tuple[object, str, str]], parameter: int, out: list[tuple[str, str]]) -> None:
         target, towards = self.target, self._towards(items, 0)
@@ -258,27 +266,26 @@ def changed(change: str, parameter: int) -> int:
 
 def holds(condition: str, parameter: int) -> bool:
     """Is an alternative's condition true?"""
-    if not condition:
+    if condition in ("", "true"):
         return True
     name, argument = re.fullmatch(r"(\w+)\((.*)\)", condition).groups()  # type: ignore[union-attr]
+    if name == "not":
+        return not holds(argument, parameter)
     if name in ("and", "or"):
         left, right = _two(argument)
-        return (
-            (holds(left, parameter) and holds(right, parameter))
-            if name == "and"
-            else (holds(left, parameter) or holds(right, parameter))
-        )
-    if name == "lt":
-        field, bound = argument.split(", ")
-        low, high = (int(part) for part in field.strip("[]").split(":"))
-        return (parameter >> low) & ((1 << (high - low)) - 1) < int(bound)
-    return bool(parameter >> int(argument) & 1) is (name == "bit_set")
+        return (all if name == "and" else any)(holds(part, parameter) for part in (left, right))
+    if name in ("bit_set", "bit_clear"):
+        return bool(parameter >> int(argument) & 1) is (name == "bit_set")
+    field, _, value = argument.partition(", ")
+    low, high = (int(part) for part in field.strip("[]").split(":"))
+    found = (parameter >> low) & ((1 << (high - low)) - 1)
+    return {"lt": lambda: found < int(value), "eq": lambda: found == int(value), "is_zeros": lambda: not found}[name]()
 
 
 def _two(text: str) -> tuple[str, str]:
     depth = 0
     for at, char in enumerate(text):
-        depth += (char == "(") - (char == ")")
+        depth += (char in "([") - (char in ")]")
         if char == "," and depth == 0:
             return text[:at], text[at + 1 :].strip()
     raise ValueError(text)
@@ -288,7 +295,7 @@ def texts(sampler: Sampler, size: int, towards: set[str] | None = None) -> str:
     """One string of the grammar; made-up names are n1, n2, ..."""
     out, count = "", 0
     for terminal, _ in sampler.sample(size, towards):
-        if terminal in ("NAME", "OUT_NAME", "BARE_NAME", "BARE_OUT_NAME"):
+        if terminal in ("NAME", "OUT_NAME", "FREE", "BARE_NAME", "BARE_OUT_NAME"):
             count += 1
             spaced = terminal.startswith("BARE") or out[-1:].isalnum()
             out += f"{' ' if spaced else ''}n{count}"
@@ -508,11 +515,18 @@ class Findings:
         return {production: count for production, count in self.used.items() if count < AT_LEAST}
 
 
+def sampler_of(tables: tuple[Table, ...], seed: int) -> Sampler:
+    """A sampler of these tables' grammar."""
+    where = layout([[column.name.lower() for column in table.columns] for table in tables])
+    asked = ~int(places(where, "duckdb")["INNER"], 16) & ~span(COUNT)
+    return Sampler(lark_grammar(tables, "duckdb"), random.Random(seed), asked)
+
+
 def measure(files: list[Path], count: int, seed: int) -> dict[str, Any]:
     """Counts over all schemas, and what was refused, by class; then, where a production was rare, a tenth as many for it."""
     found = Findings()
     samplers = [
-        (Sampler(lark_grammar(tables, "duckdb"), random.Random(seed)), tables) for tables in map(sqlite_tables, files)
+        (sampler_of(tables, seed), tables) for tables in map(sqlite_tables, files)
     ]
     for sampler, tables in samplers:
         explain = explained(tables)
