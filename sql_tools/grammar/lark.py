@@ -17,7 +17,7 @@ from functools import lru_cache
 from importlib.resources import files
 
 from sql_tools.errors import CopilotError
-from sql_tools.grammar.scope import ABSENT, Layout, holders_of, layout, loose, of_shared, of_table, places
+from sql_tools.grammar.scope import ABSENT, Layout, holders_of, in_common, layout, loose, of_shared, of_table, places
 from sql_tools.grammar.stack import ALWAYS, NEVER
 from sql_tools.grammar.words import GAP, MUST, keywords, terminals
 from sql_tools.identifiers import needs_quotes, reserved
@@ -79,13 +79,15 @@ def _columns(
     columns: Sequence[Sequence[str]], compared: Sequence[Sequence[str]], where: Layout, dialect: str
 ) -> dict[str, str]:
     """The terminals of columns: all of table 3 (`C3`), those of it that have no bit of their own (`N3`), and those that have."""
-    shared: dict[str, list[str]] = {f"W{i}": [] for i in range(len(where.shared))}
-    places = {held: f"W{i}" for i, (held, _) in enumerate(where.shared)}
+    shared: dict[str, list[str]] = {f"W{i}": [] for i in range(len(where.common))}
+    places = {held: f"W{i}" for i, held in enumerate(where.common)}
+    with_bit = {held for held, _ in where.shared}
     holders, found = holders_of(compared), {}
     for index, names in enumerate(columns):
         own = []
         for name, same in zip(names, compared[index], strict=True):
-            shared.get(places.get(holders[same], ""), own).append(name)
+            shared.get(places.get(holders[same], ""), []).append(name)
+            own += [name] if holders[same] not in with_bit else []
         found |= {f"C{index}": _one_of(names, dialect), f"N{index}": _one_of(own, dialect)}
     return found | {name: _one_of(names, dialect) for name, names in shared.items()}
 
@@ -98,15 +100,16 @@ def _one_of(names: Sequence[str], dialect: str) -> str:
 def _rules(where: Layout, dialect: str) -> str:
     """The rules of the template: a line an alternative, all marks filled in."""
     template = files("sql_tools.grammar").joinpath("select.lark").read_text()
-    marks = {dialect, "exact" if where.exact else "loose"}
-    tables = [of_table(where, index) for index in range(len(where.own))]
-    shared = [of_shared(where, index) for index in range(len(where.shared))]
+    kinds = {dialect, "exact" if where.exact else "loose"}
+    tables = list(enumerate(of_table(where, index) for index in range(len(where.own))))
+    shared = list(enumerate(of_shared(where, index) for index in range(len(where.shared))))
     rules = []
     for head, body in RULE.findall(template):
-        kept = [MARK.sub("", a) for a in re.split(r"\n *\| +", body.strip()) if marks.issuperset(MARK.findall(a))]
-        for number, table in enumerate(tables) if "@" in head else [(0, {})]:
+        kept = [MARK.sub("", a) for a in re.split(r"\n *\| +", body.strip()) if kinds.issuperset(MARK.findall(a))]
+        for number, table in tables if "@" in head else [(0, {})]:
             written = [_filled(a, "@", number, table) for a in kept] if "@" in head else kept
-            repeated = [again for a in written for again in _repeated(a, tables, shared)]
+            marks = {"@": tables, "&": shared, "+": in_common(where, number) if "@" in head else []}
+            repeated = [again for a in written for again in _repeated(a, marks)]
             alternatives = [leveled for a in repeated for leveled in where.stack.expanded(a)]
             if alternatives:
                 rules.append(f"{_filled(head, '@', number, table)} {JOIN.join(alternatives)}")
@@ -117,18 +120,19 @@ def _rules(where: Layout, dialect: str) -> str:
     return _kept_apart("\n".join(_reached(known)) + "\n")
 
 
-def _repeated(alternative: str, tables: list[dict[str, str]], shared: list[dict[str, str]]) -> Iterator[str]:
+def _repeated(alternative: str, marks: dict[str, list[tuple[int, dict[str, str]]]]) -> Iterator[str]:
     """The alternative once for each table, or for each name that many have, if it speaks of one."""
-    for mark, filled in (("@", tables), ("&", shared)):
+    for mark, filled in marks.items():
         if mark in alternative:
-            spoken_of = (number for number, one in enumerate(filled) if "NO" in one or not re.search(r"\bN@", alternative))
-            yield from (_filled(alternative, mark, number, filled[number]) for number in spoken_of)
+            for number, one in filled:
+                if "NO" in one or not re.search(r"\bN@", alternative):
+                    yield _filled(alternative, mark, number, one)
             return
     yield alternative
 
 
 def _filled(text: str, mark: str, number: int, named: dict[str, str]) -> str:
-    return re.sub(rf"\$([A-Z_]+){mark}", lambda m: named[m[1]], text).replace(mark, str(number))
+    return re.sub(rf"\$([A-Z_]+){re.escape(mark)}", lambda m: named[m[1]], text).replace(mark, str(number))
 
 
 def _reached(rules: list[str]) -> list[str]:

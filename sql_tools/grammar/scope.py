@@ -59,12 +59,18 @@ class Layout:
     need: tuple[int, ...] = ()  # the SELECT list needs it
     shared: tuple[tuple[frozenset[int], int], ...] = ()  # tables with a name in common, and the bit of its need
     alone: tuple[bool, ...] = ()  # whether the table has names without such a bit
+    common: tuple[frozenset[int], ...] = ()  # all tables with a name in common; those with a bit come first
     stack: Stack = field(default_factory=lambda: Stack(0, 0))
 
     @property
     def exact(self) -> bool:
         """Whether FROM has to name what the SELECT list names."""
         return bool(self.need)
+
+    @property
+    def beside(self) -> tuple[int, ...]:
+        """The table is in this FROM, after its last comma: bits that are the stack's before."""
+        return tuple(range(self.stack.first + 1, self.stack.first + 1 + len(self.own))) if self.exact else ()
 
     @property
     def hides(self) -> bool:
@@ -87,7 +93,8 @@ def layout(columns: Sequence[Sequence[str]]) -> Layout:
             after = first + each * count
             together = tuple((held, after + i) for i, held in enumerate(fitting))
             alone = tuple(any(name not in named for name in names) for names in columns)
-            return Layout(at[0], at[-2], at[-1], together, alone, Stack(after + len(together), levels))
+            stack = Stack(after + len(together), levels)
+            return Layout(at[0], at[-2], at[-1], together, alone, tuple(shared), stack)
     return loose(count)
 
 
@@ -128,11 +135,11 @@ def places(layout: Layout, dialect: str) -> dict[str, str]:
         "U": str(REAL_OUTPUT) if layout.exact else ABSENT,
         "NA": str(BY_ALIAS) if layout.hides else ABSENT,
         "NB": str(BY_NAME) if layout.hides else ABSENT,
-        "J": str(layout.stack.first if layout.exact else ON_DUE),  # the list's first bit of its own is free again in FROM
+        "J": str(layout.stack.first if layout.exact else ON_DUE),  # the stack is free again in FROM
         "OM": str(OUTER_MANY),
         "OMD": hex(bits(OUTER_MANY, DERIVED)),
         # a subquery starts afresh; in the list, without what the list needs; as a source, in Snowflake without its neighbours
-        "ENTER": _kept(bits(ALIAS, EARLIER_ALIAS) | span(COUNT) | span(SETS)),
+        "ENTER": _kept(bits(ALIAS, EARLIER_ALIAS) | span(COUNT) | span(SETS) | layout.stack.mask),
         "INNER": _kept(in_list | bits(ALIAS, EARLIER_ALIAS)),
         "APART": _kept(in_list | bits(ALIAS, EARLIER_ALIAS) | (0 if dialect == "duckdb" else scope)),
         "FORGET": hex(bits(OUTER_MANY, DERIVED, CTES) | span(DEPTH)),
@@ -140,6 +147,8 @@ def places(layout: Layout, dialect: str) -> dict[str, str]:
         "FROM": _kept(layout.stack.mask | span(COUNT)),
         "UNTESTED": _kept(bits(layout.stack.first)),
         "KEPT": _kept(in_list | bits(ALIAS)),
+        "JOINED": _kept((in_list | bits(ALIAS)) & ~bits(*layout.beside)),
+        "ALONE": _kept(bits(*layout.beside)),
         "TAIL": _kept(in_list),
         "MET_GIVEN": _kept(needs | bits(NEED_DERIVED, NEED_ALIAS)) if layout.exact else _kept(0),
         "MET_NAME": _kept(bits(NEED_DERIVED, NEED_ALIAS)),
@@ -168,16 +177,28 @@ def of_table(layout: Layout, index: int) -> dict[str, str]:
         **({"NO": str(need)} if layout.alone[index] else {}),
         "NA": hex(bits(need, BY_ALIAS) if layout.hides else bits(need)),
         "NB": hex(bits(need, BY_NAME) if layout.hides else bits(need)),
+        "SF": hex(bits(alias, layout.beside[index])),
+        "BF": hex(bits(own, layout.beside[index])),
         "SEEN": any_set((own, alias)),
         "UNSEEN": all_clear((own, alias)),
         "UNNAMED": all_clear((own,)),
         "UNALIASED": all_clear((alias,)),
         "WANTED": any_set((need, *shared)),
+        "KEYED": joined("or", [one["ELSEWHERE"] for _, one in in_common(layout, index)]),
         "WANTED_ALIAS": any_set((NEED_ALIAS, need, *shared)),
         "MET": _kept(bits(need, *shared)),
         "MET_ALIAS": _kept(bits(NEED_ALIAS, need, *shared)),
         "MET_STAR": _kept(bits(NEED_ALIAS)),
     }
+
+
+def in_common(layout: Layout, index: int) -> list[tuple[int, dict[str, str]]]:
+    """What `$X+` stands for, of each name the table has in common with others: that FROM named one of them."""
+    found = []
+    for number, held in enumerate(layout.common):
+        if index in held:
+            found.append((number, {"ELSEWHERE": any_set([layout.beside[other] for other in sorted(held - {index})])}))
+    return found
 
 
 def of_shared(layout: Layout, index: int) -> dict[str, str]:

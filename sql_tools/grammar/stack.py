@@ -37,6 +37,7 @@ KINDS = {
     "ORDER": 13,
     "BY_ONE": 14,
     "PARTITION": 15,
+    "IN": 16,
     "ONE_VALUE": 24,
     "THEN": 25,
     "TWO": 26,

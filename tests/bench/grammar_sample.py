@@ -17,7 +17,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from re import _parser  # type: ignore[attr-defined]
-from typing import Any
+from typing import Any, NamedTuple
 
 import duckdb
 import sqlglot
@@ -38,6 +38,7 @@ RULE = re.compile(r"^([a-z_0-9]+)(?:::_)? *:((?:.*\n(?!\S))*.*)$", re.M)
 TERMINAL = re.compile(r"^([A-Z][A-Z0-9_]*): /((?:\\.|[^/\\])*)/", re.M)
 TOKEN = re.compile(r"\(|\)|\{\d+,\d+\}|\?|\||\"\"|[A-Za-z_0-9]+(?:::(?:\w+\([^)]*\)|\w+))?")
 ALL = (1 << 64) - 1
+NOT_FOUND = re.compile(r"not found|does not exist|not have a column|No such")
 MADE_UP = re.compile(r"n[0-9]+\Z", re.I)
 Node = tuple[str, list["Node"]] | tuple[str, str]
 
@@ -336,130 +337,167 @@ def _from_class(items: Any, rng: random.Random) -> str:
     return chr(first[1]) if str(first[0]) == "LITERAL" else chr(rng.randint(first[1][0], first[1][1]))
 
 
-Sources = dict[str, tuple[str, ...]]
+class Source(NamedTuple):
+    """What FROM names: what may stand before a dot, its columns, whether that is a table's own name, and whether the writer
+    named the columns."""
+
+    name: str
+    columns: tuple[str, ...]
+    bare: bool
+    made: bool
+
+
+Scope = tuple[Source, ...]
+Outputs = dict[str, tuple[str, ...]]
 
 
 class Names:
-    """Gives the made-up names of one statement a meaning, where there is one. `unresolved` counts those without, by kind."""
+    """Gives the writer's own names of one statement a meaning, where there is one: aliases, names of CTEs and of columns of
+    theirs and of subqueries, which in the sample are n1, n2, ... or, where the grammar takes a column's name for one, any of the
+    schema's. What SQL names is left as it is. `unresolved` counts names without a meaning, by kind; `ambiguous` those with two.
+    """
 
-    def __init__(self, tables: tuple[Table, ...], rng: random.Random) -> None:
+    def __init__(self, tables: tuple[Table, ...], rng: random.Random, outputs: Callable[[str], list[str]]) -> None:
         self.tables = {t.name.lower(): tuple(c.name.lower() for c in t.columns) for t in tables}
-        self.rng, self.unresolved = rng, Counter[str]()
-        self.made: set[tuple[str, ...]] = set()  # columns of subqueries and CTEs, which the writer may name as they are
+        self.known = {name for names in self.tables.values() for name in names}
+        self.rng, self.outputs = rng, outputs
+        self.unresolved, self.ambiguous = Counter[str](), 0
 
-    def resolve(self, tree: exp.Expr, outer: Sources, ctes: Sources) -> tuple[str, ...]:
-        """The output columns of a query, whose names are bound on the way."""
-        known = dict(ctes)
+    def resolve(self, tree: exp.Expr, outer: Scope = (), ctes: Outputs | None = None) -> tuple[str, ...]:
+        """The names of a query's columns, all names in it bound on the way."""
+        ctes = dict(ctes or {})
         for cte in tree.args["with_"].expressions if tree.args.get("with_") else []:
-            columns = self.resolve(cte.this, {}, known)
-            known[cte.alias.lower()] = tuple(c.name.lower() for c in cte.args["alias"].columns) or columns
-        if isinstance(tree, exp.SetOperation):
-            left = self.resolve(tree.left, outer, known)
-            self.resolve(tree.right, outer, known)
-            return left
+            columns = self.resolve(cte.this, (), ctes)
+            ctes[cte.alias.lower()] = tuple(c.name.lower() for c in cte.args["alias"].columns) or columns
         if isinstance(tree, exp.Subquery):
-            return self.resolve(tree.this, outer, known)
-        return self._select(tree, outer, known)
+            return self.resolve(tree.this, outer, ctes)
+        if isinstance(tree, exp.SetOperation):
+            left, right = self.resolve(tree.left, outer, ctes), self.resolve(tree.right, outer, ctes)
+            if order := tree.args.get("order"):
+                self._visit(order, (), (), ctes, (*left, *right))
+            return left
+        return self._select(tree, outer, ctes)
 
-    def _select(self, select: exp.Expr, outer: Sources, ctes: Sources) -> tuple[str, ...]:
-        own: Sources = {}
-        joins = [join.this for join in select.args.get("joins") or []]
-        for source in [select.args["from_"].this, *joins] if select.args.get("from_") else []:
-            own[source.alias_or_name.lower() or f"_{len(own)}"] = self._source(source, outer | own, ctes)
+    def _select(self, select: exp.Expr, outer: Scope, ctes: Outputs) -> tuple[str, ...]:
+        own: Scope = ()
+        first = select.args.get("from_")
+        for part in [first, *(select.args.get("joins") or [])] if first else []:
+            own += (self._source(part.this, own, outer, ctes),)
+            if part.args.get("on"):
+                self._visit(part.args["on"], own, outer, ctes)
+            for key in part.args.get("using") or []:
+                self._key(key, own)
         given = tuple(e.alias.lower() for e in select.expressions if e.args.get("alias"))
-        for node in list(
-            select.walk(prune=lambda n: n is not select and isinstance(n, (exp.Select, exp.SetOperation, exp.Table)))
-        ):
-            if isinstance(node, (exp.Select, exp.SetOperation)) and node is not select and not _in_from(node, select):
-                self.resolve(node, outer | own, ctes)
-            elif isinstance(node, exp.Column) and not node.find_ancestor(exp.From):
-                self._column(node, own, outer, given if _after_where(node, select) else ())
-        stars = [c for columns in own.values() for c in columns]
-        named = [(e.alias_or_name.lower(),) if not e.is_star else stars for e in select.expressions]
-        return tuple(name for names in named for name in names if name)
+        for name, value in select.args.items():
+            if name not in ("from_", "joins", "with_"):
+                for part in value if isinstance(value, list) else [value]:
+                    late = name in ("group", "having", "qualify", "order")
+                    self._visit(part, own, outer, ctes, given if late else ())
+        stars = [name for source in own for name in source.columns]
+        named = [(_output(e),) if not e.is_star else stars for e in select.expressions]
+        return tuple(name for names in named for name in names if name) or self._unnamed(select)
 
-    def _source(self, source: exp.Expr, outer: Sources, ctes: Sources) -> tuple[str, ...]:
+    def _unnamed(self, select: exp.Expr) -> tuple[str, ...]:
+        """The names DuckDB gives columns without one."""
+        return tuple(self.outputs(select.sql("duckdb")))
+
+    def _source(self, source: exp.Expr, own: Scope, outer: Scope, ctes: Outputs) -> Source:
+        alias = source.alias.lower()
         if isinstance(source, exp.Subquery):
-            return self._made(self.resolve(source.this, outer, ctes))
+            unnamed = sum(s.name.startswith("unnamed_subquery") for s in own)
+            columns = self.resolve(source.this, own + outer, ctes)
+            return Source(alias or f"unnamed_subquery{unnamed + 1 if unnamed else ''}", columns, bare=False, made=True)
         name = source.name.lower()
         if name in self.tables:
-            return self.tables[name]
+            return Source(alias or name, self.tables[name], bare=not alias, made=False)
         if not ctes:
             self.unresolved["no CTE of that name"] += 1
-            return ()
+            return Source(alias or name, (), bare=False, made=True)
         chosen = self.rng.choice(sorted(ctes))
         source.set("this", exp.to_identifier(chosen))
-        return self._made(ctes[chosen])
+        return Source(alias or chosen, ctes[chosen], bare=False, made=True)
 
-    def _made(self, columns: tuple[str, ...]) -> tuple[str, ...]:
-        self.made.add(columns)
-        return columns
-
-    def _column(self, column: exp.Column, own: Sources, outer: Sources, given: tuple[str, ...]) -> None:
-        made_up = MADE_UP.match(column.name) is not None and column.name.lower() not in given
-        if column.is_star or isinstance(column.this, exp.Star):
-            self._qualify(column, [a for a in own])
+    def _key(self, key: exp.Expr, own: Scope) -> None:
+        """A column of USING, which has to be on both sides."""
+        left, right = {name for source in own[:-1] for name in source.columns}, own[-1]
+        if key.name.lower() in left.intersection(right.columns):
             return
-        if made_up:
-            options = [(a, c) for a, cs in {**outer, **own}.items() for c in cs if MADE_UP.match(c) or cs in self.made]
-            options += [("", name) for name in given if not column.table]
-            if not options:
-                self.unresolved["no column of the writer's own"] += 1
-                return
-            alias, name = self.rng.choice(options)
-            column.set("this", exp.to_identifier(name))
-            if column.table or alias:
-                column.set("table", exp.to_identifier(alias))
+        options = sorted(left.intersection(right.columns)) if any(source.made for source in own) else []
+        if options:
+            key.set("this", self.rng.choice(options))
+        else:
+            self.unresolved["no such column on both sides of USING"] += 1
+
+    def _visit(self, node: Any, own: Scope, outer: Scope, ctes: Outputs, given: tuple[str, ...] = ()) -> None:
+        if not isinstance(node, exp.Expression):
             return
-        holders = [a for a, cs in {**outer, **own}.items() if column.name.lower() in cs]
-        if not holders and column.name.lower() not in given:
-            self.unresolved["its table is not in FROM"] += 1
-        elif holders:
-            self._qualify(column, [a for a in holders if a in own] or holders)
+        if isinstance(node, exp.Query):
+            self.resolve(node, own + outer, ctes)
+        elif isinstance(node, exp.Column):
+            self._column(node, own, outer, given)
+        else:
+            for child in list(node.iter_expressions()):
+                self._visit(child, own, outer, ctes, given)
 
-    def _qualify(self, column: exp.Column, holders: list[str]) -> None:
-        if column.table.lower() in holders or not holders:
-            if column.table and not holders:
-                self.unresolved["no table before the dot"] += 1
+    def _column(self, column: exp.Column, own: Scope, outer: Scope, given: tuple[str, ...]) -> None:
+        name, before = column.name.lower(), column.table.lower()
+        free, free_before = MADE_UP.match(name) is not None, MADE_UP.match(before) is not None
+        levels = [[s for s in level if self._may_be(s, before, free_before)] for level in (own, outer)]
+        if isinstance(column.this, exp.Star):
+            options = [(source, "*") for source in levels[0]]
+        elif free:
+            options = [(s, c) for level in levels for s in level if s.made for c in s.columns]
+            options += [(None, alias) for alias in given if not before]
+        elif name in given and not before:
             return
-        column.set("table", exp.to_identifier(self.rng.choice(holders)))
+        else:
+            options = [(s, name) for s in levels[0] if name in s.columns] or [(s, name) for s in levels[1] if name in s.columns]
+        if not options and (free_before or not before):
+            options = [(s, c) for level in levels for s in level if s.made for c in s.columns if c in self.known]
+        if not options:
+            kind = "no column of the writer's own" if free else "its table is not in FROM"
+            self.unresolved["nothing of that name before the dot" if before and not any(levels) else kind] += 1
+            return
+        source, chosen = self.rng.choice(options)
+        if chosen not in (name, "*"):
+            column.set("this", exp.to_identifier(chosen, quoted=True))
+        if free_before:
+            column.set("table", exp.to_identifier(source.name if source else before))
+        self.ambiguous += not before and sum(chosen in s.columns for s in own) > 1
+
+    def _may_be(self, source: Source, before: str, free: bool) -> bool:
+        """Whether what stands before the dot can be this source."""
+        return not before or (not source.bare if free else source.bare and source.name == before)
 
 
-def _in_from(node: exp.Expr, select: exp.Expr) -> bool:
-    parent = node.parent
-    while parent is not None and parent is not select:
-        if isinstance(parent, exp.From) or (isinstance(parent, exp.Join) and parent.this is _child_of(node, parent)):
-            return True
-        parent = parent.parent
-    return False
+def _output(item: exp.Expr) -> str:
+    """The name that an item of a SELECT list gives its column, if it has one."""
+    return item.alias_or_name.lower() if isinstance(item, (exp.Alias, exp.Column)) else ""
 
 
-def _child_of(node: exp.Expr, ancestor: exp.Expr) -> exp.Expr:
-    while node.parent is not ancestor and node.parent is not None:
-        node = node.parent
-    return node
+class Explained:
+    """Empty tables of a schema in DuckDB."""
 
+    def __init__(self, tables: tuple[Table, ...]) -> None:
+        self.connection = duckdb.connect()
+        for table in tables:
+            columns = ", ".join(f'"{c.name}" {c.type}' for c in table.columns)
+            self.connection.execute(f'CREATE TABLE "{table.name}" ({columns})')
 
-def _after_where(node: exp.Expr, select: exp.Expr) -> bool:
-    child = _child_of(node, select)
-    return isinstance(child, (exp.Group, exp.Order, exp.Having, exp.Qualify))
-
-
-def explained(tables: tuple[Table, ...]) -> Callable[[str], str]:
-    """Asks DuckDB, on empty tables, what is wrong with a statement; an empty answer if nothing."""
-    connection = duckdb.connect()
-    for table in tables:
-        columns = ", ".join(f'"{c.name}" {c.type}' for c in table.columns)
-        connection.execute(f'CREATE TABLE "{table.name}" ({columns})')
-
-    def explain(sql: str) -> str:
+    def __call__(self, sql: str) -> str:
+        """What is wrong with a statement; an empty answer if nothing."""
         try:
-            connection.execute(f"EXPLAIN {sql}")
+            self.connection.execute(f"EXPLAIN {sql}")
             return ""
         except duckdb.Error as error:
             return str(error).split("\n")[0]
 
-    return explain
+    def columns(self, sql: str) -> list[str]:
+        """The names of a query's columns; none where DuckDB refuses it."""
+        try:
+            return [row[0].lower() for row in self.connection.execute(f"DESCRIBE {sql}").fetchall()]
+        except duckdb.Error:
+            return []
 
 
 def _production(name: str, source: str) -> str:
@@ -480,8 +518,9 @@ class Findings:
     def __init__(self) -> None:
         self.totals, self.unresolved, self.refused, self.used = (Counter[str]() for _ in range(4))
         self.unmatched: list[tuple[str, int]] = []
+        self.examples: list[tuple[str, str]] = []
 
-    def look(self, sql: str, grammar: str, names: Names, explain: Callable[[str], str]) -> None:
+    def look(self, sql: str, grammar: str, names: Names, explain: Explained) -> None:
         """One string: matched, parsed, its names resolved, explained."""
         self.totals["sampled"] += 1
         match = accepts(grammar, sql)
@@ -495,12 +534,14 @@ class Findings:
             self.refused["sqlglot: " + kind_of(str(error))] += 1
             return
         self.totals["parsed"] += 1
-        names.resolve(tree, {}, {})
-        self.unresolved.update(names.unresolved)
-        if names.unresolved:
+        names.resolve(tree)
+        problem = "" if names.unresolved else explain(tree.sql(dialect="duckdb"))
+        missing = [kind_of(problem)] if NOT_FOUND.search(problem) else []
+        self.unresolved.update([*names.unresolved.elements(), *missing])
+        if names.unresolved or missing:
+            self.examples.append((sql, problem or str(dict(names.unresolved))))
             return
         self.totals["all names resolved"] += 1
-        problem = explain(tree.sql(dialect="duckdb"))
         self.totals["explained"] += not problem
         if problem:
             self.refused[kind_of(problem)] += 1
@@ -529,17 +570,17 @@ def measure(files: list[Path], count: int, seed: int) -> dict[str, Any]:
         (sampler_of(tables, seed), tables) for tables in map(sqlite_tables, files)
     ]
     for sampler, tables in samplers:
-        explain = explained(tables)
+        explain = Explained(tables)
         for _ in range(count // len(files)):
             sql = texts(sampler, sampler.rng.choice((15, 30, 60, 120)))
-            found.look(sql, sampler.lark, Names(tables, sampler.rng), explain)
+            found.look(sql, sampler.lark, Names(tables, sampler.rng, explain.columns), explain)
         found.count(sampler)
     for sampler, tables in samplers:
-        explain = explained(tables)
+        explain = Explained(tables)
         for _ in range(count // len(files) // 10 if found.rare() else 0):
             before = Counter(sampler.used)
             sql = texts(sampler, 30, towards=set(found.rare()))
-            found.look(sql, sampler.lark, Names(tables, sampler.rng), explain)
+            found.look(sql, sampler.lark, Names(tables, sampler.rng, explain.columns), explain)
             for (name, index), times in (sampler.used - before).items():
                 found.used[_production(name, sampler.sources[name][index])] += times
     return {
@@ -550,6 +591,7 @@ def measure(files: list[Path], count: int, seed: int) -> dict[str, Any]:
         "refused": dict(found.refused.most_common(25)),
         "dead ends": sum((sampler.dead_ends for sampler, _ in samplers), Counter[str]()),
         "unmatched": found.unmatched[:5],
+        "examples": found.examples[:5],
     }
 
 
