@@ -13,7 +13,7 @@ import math
 import random
 import re
 import sys
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from re import _parser  # type: ignore[attr-defined]
@@ -28,6 +28,7 @@ from sqlglot.errors import SqlglotError
 from sql_tools.generate import sql_in
 from sql_tools.grammar import accepts, lark_grammar
 from sql_tools.grammar.scope import ALIAS, COUNT, CTES, DERIVED, layout, places, span
+from sql_tools.grammar.stack import KINDS
 from sql_tools.models import Table
 
 SCHEMAS = 5
@@ -40,7 +41,13 @@ TOKEN = re.compile(r"\(|\)|\{\d+,\d+\}|\?|\||\"\"|[A-Za-z_0-9]+(?:::(?:\w+\([^)]
 ALL = (1 << 64) - 1
 NOT_FOUND = re.compile(r"not found|does not exist|not have a column|No such")
 MADE_UP = re.compile(r"n[0-9]+\Z", re.I)
-Node = tuple[str, list["Node"]] | tuple[str, str]
+KIND_OF = defaultdict(list, {code: [kind] for kind, code in KINDS.items()})
+WITH, OUTPUT_ALIAS = "statement: P_WITH with", "out: I_AS OUT_NAME kept"
+TURNED = {
+    "THEN": ["in_when", "c: I_THEN y"],
+    "ELSE": ["in_when", "c: I_THEN y", "c: I_ELSE y"],
+    "ORDER_IN": ["in_listing", "c: (COMMA STRING)? I_ORDER_BY y"],
+}
 
 
 class InfeasibleError(Exception):
@@ -67,52 +74,55 @@ class Sampler:
             for item in _named(items for items, _ in alternatives):
                 if item in self.users:
                     self.users[item].add(name)
-        self.ways: dict[tuple[str, int], dict[str, int]] = {}
-        self.target: tuple[str, int] | None = None
-        self.then: tuple[str, int] | None = None
+        self.productions = {
+            (n, i): _production(n, self.sources[n][i])
+            for n, alternatives in self.rules.items()
+            for i, (items, _) in enumerate(alternatives)
+            if items != [("NIL", "", "")]  # matches nothing
+        }
+        self.ways: dict[str, dict[str, int]] = {}
+        self.plan: list[str] = []
         self.steps = 0
-        self.possible = [a for a in self.alternatives() if self.depths[a] < math.inf]
-
-    def alternatives(self) -> list[tuple[str, int]]:
-        """All that can be used: not those that hold a NIL alone."""
-        return [
-            (n, i) for n, alts in self.rules.items() for i, (items, _) in enumerate(alts) if items != [("NIL", "", "")]
-        ]
+        self.possible = [a for a in self.productions if self.depths[a] < math.inf]
 
     def sample(self, size: int, towards: set[str] | None = None) -> list[tuple[str, str]]:
         """One string as (terminal, text), the rules chosen at random, the least used first; `size` is when to come to an end.
 
         Every second one makes for the alternative used least of all, by some way that leads there; so does every one where
         it is said which productions to make for."""
-        self.budget, self.steps, self.then = size, 0, None
-        wanted = [a for a in self.possible if not towards or _production(a[0], self.sources[a[0]][a[1]]) in towards]
-        least = self.rng.choice(wanted) if towards else min(wanted, key=lambda a: (self.used[a], self.rng.random()))
-        self.target = least if towards or self.rng.random() < 0.5 else None
-        if self.target and (before := self._needed_by(self.rules[least[0]][least[1]][1])):
-            self.target, self.then = before, least
+        self.budget, self.steps, self.plan = size, 0, []
+        wanted = [a for a in self.possible if not towards or self.productions[a] in towards]
+        name, index = self.rng.choice(wanted) if towards else min(wanted, key=lambda a: (self.used[a], self.rng.random()))
+        if towards or self.rng.random() < 0.5:
+            self.plan = [*self._before(self.rules[name][index][1]), self.productions[name, index]]
         out: list[tuple[str, str]] = []
         self._rule("start", 0, out)
         return out
 
-    def _needed_by(self, condition: str) -> tuple[str, int] | None:
-        """What has to come first for a condition to hold: a WITH, or an alias in the SELECT list."""
+    def _before(self, condition: str) -> list[str]:
+        """What has to come first for a condition to hold: a WITH, an alias in the SELECT list, a bracket there."""
+        kinds = [name for code in re.findall(r"eq\(\[[0-9:]+\], (\d+)\)", condition) for name in KIND_OF[int(code)]]
+        if kinds:
+            kind = self.rng.choice(kinds)
+            return TURNED.get(kind, [f"in_{kind.lower()}"])
         if any(f"bit_set({bit})" in condition for bit in (CTES, DERIVED)):
-            return "statement", 1
-        return ("out", 1) if f"bit_set({ALIAS})" in condition else None
+            return [WITH]
+        return [OUTPUT_ALIAS] if f"bit_set({ALIAS})" in condition else []
 
     def _way(self, what: object) -> float:
-        """How many rules away the target is."""
-        if self.target is None or self.steps >= MAX_STEPS:
+        """How many rules away is what the plan says next."""
+        if not self.plan or self.steps >= MAX_STEPS:
             return math.inf
-        if self.target not in self.ways:
-            self.ways[self.target] = self._distances(*self.target)
+        if self.plan[0] not in self.ways:
+            self.ways[self.plan[0]] = self._distances(self.plan[0])
         if isinstance(what, list):
             return min((self._way(item) for item, _, _ in what), default=math.inf)
-        return self.ways[self.target].get(str(what), math.inf)
+        return self.ways[self.plan[0]].get(str(what), math.inf)
 
-    def _distances(self, name: str, index: int) -> dict[str, int]:
-        """From each rule to one alternative."""
-        found, ahead = {name: 0}, [name]
+    def _distances(self, wanted: str) -> dict[str, int]:
+        """From each rule to the one that is wanted, or that has the production."""
+        ahead = sorted({name for (name, _), production in self.productions.items() if wanted in (name, production)})
+        found = dict.fromkeys(ahead, 0)
         while ahead:
             near = ahead.pop(0)
             for rule in sorted(self.users[near] - set(found)):
@@ -131,29 +141,25 @@ class Sampler:
             options = sorted(options, key=lambda i: self._left(name, i, parameter))
         else:
             options = sorted(options, key=lambda i: (self.used[name, i] * self.rng.random(), self.rng.random()))
-        self.steps += self.target is not None
-        if self.target is not None and self.steps < MAX_STEPS:
-            options = sorted(
-                options, key=lambda i: -1 if (name, i) == self.target else self._way(self.rules[name][i][0])
-            )
+        self.steps += bool(self.plan)
+        if self.plan and self.steps < MAX_STEPS:
+            options = sorted(options, key=lambda i: -1 if self._met(name, i) else self._way(self.rules[name][i][0]))
         for chosen in options:
-            written, target = len(out), self.target
-            met = (name, chosen) == target
-            self.target = None if met else target
-            if met and name == "statement":  # all that comes after WITH is inside it
-                self.target, self.then = self.then, None
+            written, plan = len(out), self.plan
+            self.plan = plan[1:] if self._met(name, chosen) else plan
             try:
                 self._items(self.rules[name][chosen][0], parameter, out)
             except InfeasibleError:
                 self.dead_ends[name] += len(out) > written
-                self.target = target
+                self.plan = plan
                 del out[written:]
             else:
                 self.used[name, chosen] += 1
-                if met and self.then:
-                    self.target, self.then = self.then, None
                 return
         raise InfeasibleError(name)
+
+    def _met(self, name: str, index: int) -> bool:
+        return bool(self.plan) and self.plan[0] in (name, self.productions[name, index])
 
     def _left(self, name: str, index: int, parameter: int) -> tuple[float, ...]:
         """How far this way is from an end: what would be open or asked for, then the steps."""
@@ -162,9 +168,9 @@ class Sampler:
         return asked, self.depths[name, index], self.rng.random()
 
     def _items(self, items: list[tuple[object, str, str]], parameter: int, out: list[tuple[str, str]]) -> None:
-        target, towards = self.target, self._towards(items, 0)
+        plan, towards = self.plan, self._towards(items, 0)
         for place, (what, change, repeat) in enumerate(items):
-            self.target = target if place == towards else None
+            self.plan = plan if place == towards else []
             for _ in range(max(self._times(what, repeat), place == towards)):
                 if isinstance(what, list):
                     self._items(what, parameter, out)
@@ -173,9 +179,9 @@ class Sampler:
                 elif what:
                     out.append((str(what), ""))
             if place == towards:
-                target = self.target  # the next one, where this one was met
+                plan = self.plan  # the rest, where something was met
                 towards = self._towards(items, place + 1)
-        self.target = target
+        self.plan = plan
 
     def _towards(self, items: list[tuple[object, str, str]], first: int) -> int:
         """One of the items, from `first` on, that lead to the target; -1 if none does."""
@@ -549,7 +555,7 @@ class Findings:
     def count(self, sampler: Sampler) -> None:
         """How often each production of the template was used, whatever the table."""
         for name, index in sampler.possible:
-            self.used[_production(name, sampler.sources[name][index])] += sampler.used[name, index]
+            self.used[sampler.productions[name, index]] += sampler.used[name, index]
 
     def rare(self) -> dict[str, int]:
         """What was used too little."""
@@ -582,7 +588,7 @@ def measure(files: list[Path], count: int, seed: int) -> dict[str, Any]:
             sql = texts(sampler, 30, towards=set(found.rare()))
             found.look(sql, sampler.lark, Names(tables, sampler.rng, explain.columns), explain)
             for (name, index), times in (sampler.used - before).items():
-                found.used[_production(name, sampler.sources[name][index])] += times
+                found.used[sampler.productions[name, index]] += times
     return {
         **found.totals,
         "productions": len(found.used),
