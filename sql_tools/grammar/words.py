@@ -108,8 +108,9 @@ def terminals(dialect: str) -> dict[str, str]:
 
 def _types(dialect: str) -> dict[str, str]:
     plain = "|".join(n for n in TYPES[dialect].split() if not n.endswith("_"))
+    exact = "decimal|numeric" + ("|number" if dialect == "snowflake" else "")
     return {
-        "TYPE": rf"{GAP}(?i:{plain}|(?:decimal|numeric|number)(?:\([0-9]{{1,2}}(?:, ?[0-9]{{1,2}})?\))?|varchar\([0-9]{{1,4}}\))"
+        "TYPE": rf"{GAP}(?i:{plain}|(?:{exact})(?:\([0-9]{{1,2}}(?:, ?[0-9]{{1,2}})?\))?|varchar\([0-9]{{1,4}}\))"
     }
 
 
@@ -147,7 +148,9 @@ LITERALS: dict[str, str] = {
     "IN": f"{MUST}(?:(?i:not){MUST})?(?i:in)",
     "EXISTS": f"{GAP}(?i:exists)",
     "QUANTIFIER": f"{GAP}(?i:any|all)",
-    "COMPARE": f"{GAP}(?:=|<>|!=|<=|>=|<|>)",
+    "COMPARE": f"{GAP}(?:=|<>|<=|>=|<|>)",
+    "UNEQUAL": f"{GAP}!=",
+    "FAR_MINUS": f"{MUST}-",  # `!=-` is one operator to DuckDB
     "ARITH": f"{GAP}(?:\\+|-|\\*|/|%|\\|\\|)",
     "MINUS": f"{GAP}-",
     "CAST_OP": "::",

@@ -24,6 +24,7 @@ import sqlglot
 from grammar_golds import sqlite_tables
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
+from sqlglot.tokens import TokenType
 
 from sql_tools.generate import sql_in
 from sql_tools.grammar import accepts, lark_grammar
@@ -363,17 +364,19 @@ class Names:
     schema's. What SQL names is left as it is. `unresolved` counts names without a meaning, by kind; `ambiguous` those with two.
     """
 
-    def __init__(self, tables: tuple[Table, ...], rng: random.Random, outputs: Callable[[str], list[str]]) -> None:
+    def __init__(self, tables: tuple[Table, ...], rng: random.Random, outputs: Callable[[str], list[str]], sql: str) -> None:
         self.tables = {t.name.lower(): tuple(c.name.lower() for c in t.columns) for t in tables}
         self.known = {name for names in self.tables.values() for name in names}
-        self.rng, self.outputs = rng, outputs
+        self.rng, self.outputs, self.sql = rng, outputs, sql
+        self.tokens = list(sqlglot.tokenize(sql, read="duckdb"))
         self.unresolved, self.ambiguous = Counter[str](), 0
+        self.chosen: dict[tuple[int, int], str] = {}  # where a name was chosen for one of the writer's own, and which
 
     def resolve(self, tree: exp.Expr, outer: Scope = (), ctes: Outputs | None = None) -> tuple[str, ...]:
         """The names of a query's columns, all names in it bound on the way."""
         ctes = dict(ctes or {})
         for cte in tree.args["with_"].expressions if tree.args.get("with_") else []:
-            columns = self.resolve(cte.this, (), ctes)
+            columns = self.resolve(cte.this, (), ctes) or self._unnamed(cte.this, cte.args["alias"])
             ctes[cte.alias.lower()] = tuple(c.name.lower() for c in cte.args["alias"].columns) or columns
         if isinstance(tree, exp.Subquery):
             return self.resolve(tree.this, outer, ctes)
@@ -383,6 +386,18 @@ class Names:
                 self._visit(order, (), (), ctes, (*left, *right))
             return left
         return self._select(tree, outer, ctes)
+
+    def written(self, sql: str) -> str:
+        """The statement with the names chosen."""
+        for (start, end), name in sorted(self.chosen.items(), reverse=True):
+            sql = sql[:start] + exp.to_identifier(name, quoted=not MADE_UP.match(name)).sql("duckdb") + sql[end + 1 :]
+        return sql
+
+    def _choose(self, node: exp.Expr, part: str, name: str) -> None:
+        """This name for what stands there."""
+        meta = node.args[part].meta
+        self.chosen[meta["start"], meta["end"]] = name
+        node.set(part, exp.to_identifier(name, quoted=True))
 
     def _select(self, select: exp.Expr, outer: Scope, ctes: Outputs) -> tuple[str, ...]:
         own: Scope = ()
@@ -401,17 +416,30 @@ class Names:
                     self._visit(part, own, outer, ctes, given if late else ())
         stars = [name for source in own for name in source.columns]
         named = [(_output(e),) if not e.is_star else stars for e in select.expressions]
-        return tuple(name for names in named for name in names if name) or self._unnamed(select)
+        return tuple(name for names in named for name in names if name)
 
-    def _unnamed(self, select: exp.Expr) -> tuple[str, ...]:
-        """The names DuckDB gives columns without one."""
-        return tuple(self.outputs(select.sql("duckdb")))
+    def _unnamed(self, query: exp.Expr, named: exp.Expr | None) -> tuple[str, ...]:
+        """The names DuckDB gives the columns of a query in brackets, which stands next to a name: from its very words."""
+        name = named.find(exp.Identifier) if named else None
+        at = next((i for i, token in enumerate(self.tokens) if name and token.start == name.meta["start"]), None)
+        if at is None:
+            return tuple(self.outputs(query.sql("duckdb")))
+        step = 1 if isinstance(query.parent, exp.CTE) else -1
+        ends = {1: (TokenType.L_PAREN, TokenType.R_PAREN), -1: (TokenType.R_PAREN, TokenType.L_PAREN)}[step]
+        at += step
+        at += step * (self.tokens[at].token_type == TokenType.ALIAS)
+        first, depth = at, 0
+        while at == first or depth:
+            depth += (self.tokens[at].token_type == ends[0]) - (self.tokens[at].token_type == ends[1])
+            at += step
+        low, high = sorted((self.tokens[first].start, self.tokens[at - step].start))
+        return tuple(self.outputs(self.sql[low + 1 : high]))
 
     def _source(self, source: exp.Expr, own: Scope, outer: Scope, ctes: Outputs) -> Source:
         alias = source.alias.lower()
         if isinstance(source, exp.Subquery):
             unnamed = sum(s.name.startswith("unnamed_subquery") for s in own)
-            columns = self.resolve(source.this, own + outer, ctes)
+            columns = self.resolve(source.this, own + outer, ctes) or self._unnamed(source.this, source.args.get("alias"))
             return Source(alias or f"unnamed_subquery{unnamed + 1 if unnamed else ''}", columns, bare=False, made=True)
         name = source.name.lower()
         if name in self.tables:
@@ -420,18 +448,12 @@ class Names:
             self.unresolved["no CTE of that name"] += 1
             return Source(alias or name, (), bare=False, made=True)
         chosen = self.rng.choice(sorted(ctes))
-        source.set("this", exp.to_identifier(chosen))
+        self._choose(source, "this", chosen)
         return Source(alias or chosen, ctes[chosen], bare=False, made=True)
 
     def _key(self, key: exp.Expr, own: Scope) -> None:
         """A column of USING, which has to be on both sides."""
-        left, right = {name for source in own[:-1] for name in source.columns}, own[-1]
-        if key.name.lower() in left.intersection(right.columns):
-            return
-        options = sorted(left.intersection(right.columns)) if any(source.made for source in own) else []
-        if options:
-            key.set("this", self.rng.choice(options))
-        else:
+        if key.name.lower() not in {name for source in own[:-1] for name in source.columns}.intersection(own[-1].columns):
             self.unresolved["no such column on both sides of USING"] += 1
 
     def _visit(self, node: Any, own: Scope, outer: Scope, ctes: Outputs, given: tuple[str, ...] = ()) -> None:
@@ -466,9 +488,9 @@ class Names:
             return
         source, chosen = self.rng.choice(options)
         if chosen not in (name, "*"):
-            column.set("this", exp.to_identifier(chosen, quoted=True))
-        if free_before:
-            column.set("table", exp.to_identifier(source.name if source else before))
+            self._choose(column, "this", chosen)
+        if free_before and source:
+            self._choose(column, "table", source.name)
         self.ambiguous += not before and sum(chosen in s.columns for s in own) > 1
 
     def _may_be(self, source: Source, before: str, free: bool) -> bool:
@@ -526,10 +548,10 @@ class Findings:
         self.unmatched: list[tuple[str, int]] = []
         self.examples: list[tuple[str, str]] = []
 
-    def look(self, sql: str, grammar: str, names: Names, explain: Explained) -> None:
+    def look(self, sql: str, sampler: Sampler, names: Names, explain: Explained) -> None:
         """One string: matched, parsed, its names resolved, explained."""
         self.totals["sampled"] += 1
-        match = accepts(grammar, sql)
+        match = accepts(sampler.lark, sql)
         if not match.accepted:
             self.unmatched.append((sql, match.stopped_at))
             return
@@ -541,7 +563,9 @@ class Findings:
             return
         self.totals["parsed"] += 1
         names.resolve(tree)
-        problem = "" if names.unresolved else explain(tree.sql(dialect="duckdb"))
+        named = names.written(sql_in(sql))
+        self.totals["matched with the names chosen"] += accepts(sampler.lark, named).accepted
+        problem = "" if names.unresolved else explain(named)
         missing = [kind_of(problem)] if NOT_FOUND.search(problem) else []
         self.unresolved.update([*names.unresolved.elements(), *missing])
         if names.unresolved or missing:
@@ -579,14 +603,14 @@ def measure(files: list[Path], count: int, seed: int) -> dict[str, Any]:
         explain = Explained(tables)
         for _ in range(count // len(files)):
             sql = texts(sampler, sampler.rng.choice((15, 30, 60, 120)))
-            found.look(sql, sampler.lark, Names(tables, sampler.rng, explain.columns), explain)
+            found.look(sql, sampler, Names(tables, sampler.rng, explain.columns, sql_in(sql)), explain)
         found.count(sampler)
     for sampler, tables in samplers:
         explain = Explained(tables)
         for _ in range(count // len(files) // 10 if found.rare() else 0):
             before = Counter(sampler.used)
             sql = texts(sampler, 30, towards=set(found.rare()))
-            found.look(sql, sampler.lark, Names(tables, sampler.rng, explain.columns), explain)
+            found.look(sql, sampler, Names(tables, sampler.rng, explain.columns, sql_in(sql)), explain)
             for (name, index), times in (sampler.used - before).items():
                 found.used[sampler.productions[name, index]] += times
     return {
