@@ -181,10 +181,11 @@ def grammar(
 
     terminal, settings = Terminal(), read_settings(warehouse=warehouse)
     with opened_warehouse(settings, terminal) as opened:
-        text = lark_grammar(opened.tables(), opened.dialect)
+        tables, dialect = opened.tables(), opened.dialect
     if accepts is None:
-        typer.echo(text if form == "lark" else gbnf_grammar(text), nl=False)
+        typer.echo((lark_grammar if form == "lark" else gbnf_grammar)(tables, dialect), nl=False)
         return
+    text = lark_grammar(tables, dialect)
     match = match_sql(text, accepts)
     rest = accepts[match.stopped_at :] or "its end: more has to follow"
     typer.echo("Accepted." if match.accepted else f"Not accepted, from here on: {clean(rest)}")

@@ -10,9 +10,7 @@ from sql_tools.models import Table
 
 __all__ = ["Match", "accepts", "gbnf_grammar", "grammar_key", "lark_grammar", "problem_of", "require_match", "sendable"]
 
-MAX_SENT = (
-    TABLE_BITS  # with 64 tables llguidance met a dead end inside a subquery of the SELECT list; up to 52 it did not
-)
+MAX_SENT = TABLE_BITS  # with 64 tables llguidance met a dead end inside a subquery of the SELECT list
 
 
 def sendable(tables: Sequence[Table], dialect: str) -> str | None:

@@ -5,9 +5,10 @@ terminal `T3` (its name, with or without its schema), its columns one terminal `
 case, as people and models do; quoted ones as stored, in any case too in DuckDB, which ignores it even then.
 
 A name of the writer's own (alias, CTE) is any identifier: no grammar can say that what ORDER BY names was named before.
-It is bounded in length, never an SQL keyword, and cannot stand before a dot as a real table does. It may hold letters beyond
-ASCII, not only because people use them: each token that leaves a name with such a letter costs the engine a look ahead, and
-it gives up after 50,000 steps a token, whereupon servers write unconstrained text (`tests/bench/grammar_speed.py`).
+Where a subquery or CTE is in FROM, so is a column's name, and any real column's name may be one of its. A name is bounded in
+length, never an SQL keyword, and cannot stand before a dot as a real table does. It may hold letters beyond ASCII, not only
+because people use them: each token that leaves a name with such a letter costs the engine a look ahead, and it gives up after
+50,000 steps a token, whereupon servers write unconstrained text (`tests/bench/grammar_speed.py`).
 """
 
 import hashlib
@@ -36,7 +37,8 @@ ORDINARY = re.compile(r"[A-Za-z0-9_ -]")
 def lark_grammar(tables: Sequence[Table], dialect: str, *, held: bool = True) -> str:
     """The grammar of every SELECT over these tables that `dialect` ("duckdb" or "snowflake") may be asked.
 
-    The SELECT list is held to what FROM names, if the tables are not too many, or not at all if `held` is false. The same tables and dialect give the same text. Raises CopilotError if there is no table, too many of them, or no such dialect.
+    The SELECT list is held to what FROM names if the tables are few enough (`scope.py`) and `held` is true. The same tables and
+    dialect give the same text. Raises CopilotError if there is no table, too many of them, or no such dialect.
     """
     if not tables:
         raise CopilotError("There is no table to write a grammar for.", "Give a warehouse with tables.")
@@ -72,7 +74,8 @@ def _written(tables: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...], dialec
         rules = re.sub(rf"\n  \| IN_DATABASE{index} .*", "", rules)
     used = {name for name in re.findall(r"\b[A-Z][A-Z0-9_]*\b", rules)}
     lines = [f"{name}: {slashed(regex)}" for name, regex in regexes.items() if name in used]
-    return HEAD + rules + "\n".join([*lines, *_own_names([path[-1] for path, _ in tables], [c for _, columns in tables for c in columns], dialect)]) + "\n"
+    own = _own_names([path[-1] for path, _ in tables], [name for _, columns in tables for name in columns], dialect)
+    return HEAD + rules + "\n".join([*lines, *own]) + "\n"
 
 
 def _columns(
@@ -82,7 +85,8 @@ def _columns(
     shared: dict[str, list[str]] = {f"W{i}": [] for i in range(len(where.common))}
     places = {held: f"W{i}" for i, held in enumerate(where.common)}
     with_bit = {held for held, _ in where.shared}
-    holders, found = holders_of(compared), {}
+    holders = holders_of(compared)
+    found: dict[str, str] = {}
     for index, names in enumerate(columns):
         own = []
         for name, same in zip(names, compared[index], strict=True):

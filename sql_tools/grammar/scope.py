@@ -1,14 +1,15 @@
 """What the 64 bits of a rule's parameter mean, and the names `select.lark` calls them by.
 
 Three counters keep lists, set operations and nesting finite, a few flags tell what a rule may name besides tables' columns.
-The rest goes to the tables, in one of three ways:
+The rest goes to the tables, in the first of these ways that has room:
 
-- up to 6 or so, two bits a table say that FROM named it, by its own name or by an alias, and two more that the SELECT list
-  needs it, so named; so no name that an alias hides can be written;
-- up to 12 or so, one bit says that FROM named the table and one that the list needs it;
-- beyond ("loose"), the list may name any table's column, and only what follows FROM is held to it.
+- three bits a table: FROM names it by its own name, or by an alias; the SELECT list needs it. One for the whole list says
+  that it goes by aliases, one by names, so that what stands before a dot is what FROM calls the table. Up to six tables.
+- two bits a table: FROM names it; the list needs it. Up to about ten.
+- one bit a table ("loose"): only what follows FROM is held to it, the list may name any table's column.
 
-In the first two, what is left is a stack of the brackets that are open in the SELECT list (`stack.py`).
+In the first two, a name that several tables have gets a bit of its own, "one of these is needed", and what is left is a
+stack of the brackets that are open in the list (`stack.py`).
 """
 
 from collections import defaultdict
@@ -25,7 +26,7 @@ ON_DUE, OUTER_MANY = 17, 18  # loose
 FIRST = 22
 TABLE_BITS = 64 - FIRST
 ABSENT = "absent"  # a flag this layout has no bit for: it is never set
-LEAST, MOST = 4, 4  # brackets in the SELECT list
+LEVELS = 4  # brackets in the SELECT list: Spider's have one, Snowflake's and defog's golds hardly ever more than four
 UNSURE = 3  # names of two tables without a bit of their own: each is followed as the one's and as the other's
 
 
@@ -52,11 +53,11 @@ def all_clear(positions: Iterable[int]) -> str:
 
 @dataclass(frozen=True)
 class Layout:
-    """Where each table's bits are, and how deep brackets of the SELECT list may nest (0: it is not held to FROM)."""
+    """Where each table's bits are."""
 
     own: tuple[int, ...]  # FROM names the table by its own name
     alias: tuple[int, ...]  # FROM names it by an alias
-    need: tuple[int, ...] = ()  # the SELECT list needs it
+    need: tuple[int, ...] = ()  # the SELECT list needs it; empty: the list is not held to FROM
     shared: tuple[tuple[frozenset[int], int], ...] = ()  # tables with a name in common, and the bit of its need
     alone: tuple[bool, ...] = ()  # whether the table has names without such a bit
     common: tuple[frozenset[int], ...] = ()  # all tables with a name in common; those with a bit come first
@@ -81,19 +82,18 @@ class Layout:
 def layout(columns: Sequence[Sequence[str]]) -> Layout:
     """The layout for tables with these columns (names as they compare)."""
     holders = holders_of(columns)
-    count, shared = len(columns), sorted({h for h in holders.values() if len(h) > 1}, key=lambda h: (-len(h), sorted(h)))
+    shared = sorted({h for h in holders.values() if len(h) > 1}, key=lambda h: (-len(h), sorted(h)))
+    count = len(columns)
     for each, first in ((3, FIRST), (2, BY_ALIAS)):
-        room = 64 - first - each * count - 1
-        levels = max(LEAST, min(MOST, (room - len(shared)) // FRAME))
-        fitting = shared[: max(0, room - levels * FRAME)]
-        rest = shared[len(fitting) :]
-        if levels * FRAME <= room and len(rest) <= UNSURE and all(len(held) == 2 for held in rest):
+        room = 64 - first - each * count - 1 - LEVELS * FRAME
+        fitting, rest = shared[: max(0, room)], shared[max(0, room) :]
+        if room >= 0 and len(rest) <= UNSURE and all(len(held) == 2 for held in rest):
             named = {name for name, held in holders.items() if held in fitting}
             at = [tuple(range(first + part * count, first + (part + 1) * count)) for part in range(each)]
             after = first + each * count
             together = tuple((held, after + i) for i, held in enumerate(fitting))
             alone = tuple(any(name not in named for name in names) for names in columns)
-            stack = Stack(after + len(together), levels)
+            stack = Stack(after + len(together), LEVELS)
             return Layout(at[0], at[-2], at[-1], together, alone, tuple(shared), stack)
     return loose(count)
 
@@ -116,8 +116,9 @@ def holders_of(columns: Sequence[Sequence[str]]) -> dict[str, frozenset[int]]:
 def places(layout: Layout, dialect: str) -> dict[str, str]:
     """What `$X` of the template stands for: bits, masks and conditions that are the same for all tables."""
     needs = bits(*layout.need, *(bit for _, bit in layout.shared))
-    flags = [NEED_DERIVED, NEED_ALIAS, REAL_OUTPUT, *([BY_ALIAS, BY_NAME] if layout.hides else [])] if layout.exact else [ON_DUE]
-    in_list = needs | bits(*flags) | layout.stack.mask | span(COUNT)
+    flags = bits(NEED_DERIVED, NEED_ALIAS, REAL_OUTPUT) if layout.exact else bits(ON_DUE)
+    flags |= bits(BY_ALIAS, BY_NAME) if layout.hides else 0
+    in_list = needs | flags | layout.stack.mask | span(COUNT)
     scope = bits(*layout.own, *layout.alias, DERIVED)
     unmet = [NEED_DERIVED, NEED_ALIAS, *layout.need, *(bit for _, bit in layout.shared)] if layout.exact else []
     met = [f"is_zeros({_slice(bits(NEED_DERIVED, NEED_ALIAS))})", f"is_zeros({_slice(needs)})"] if layout.exact else []
@@ -156,7 +157,7 @@ def places(layout: Layout, dialect: str) -> dict[str, str]:
         "MORE": f"or(lt({COUNT}, 31), and(lt({COUNT}, 62), not({joined('and', met)})))",
         "GIVE": any_set(unmet),
         "UNALIASED": f"not({joined('and', [f'bit_set({bit})' for bit in layout.alias])})",
-        "FREE": f"or(bit_set({CTES}), {all_clear(unmet)})",
+        "FREE": f"or(bit_set({CTES}), {all_clear(unmet)})" if unmet else ALWAYS,
         "REAL": f"and(bit_clear({CTES}), {any_set(unmet)})",
     }
 
@@ -168,10 +169,14 @@ def of_table(layout: Layout, index: int) -> dict[str, str]:
     found = {"S": str(alias), "B": str(own), "NAMED": f"bit_set({own})", "ALIASED": f"bit_set({alias})"}
     if not layout.exact:
         seen = joined("or", [f"bit_set({own})", f"bit_set({OUTER_MANY})"])
-        return found | dict.fromkeys(("SEEN", "NAMED", "ALIASED"), seen) | {
-            **dict.fromkeys(("MET", "MET_ALIAS", "MET_STAR"), _kept(0)),
-            **dict.fromkeys(("WANTED", "WANTED_ALIAS"), NEVER),
-        }
+        return (
+            found
+            | dict.fromkeys(("SEEN", "NAMED", "ALIASED"), seen)
+            | {
+                **dict.fromkeys(("MET", "MET_ALIAS", "MET_STAR"), _kept(0)),
+                **dict.fromkeys(("WANTED", "WANTED_ALIAS"), NEVER),
+            }
+        )
     need, shared = layout.need[index], [bit for held, bit in layout.shared if index in held]
     return found | {
         **({"NO": str(need)} if layout.alone[index] else {}),

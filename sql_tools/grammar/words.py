@@ -109,9 +109,7 @@ def terminals(dialect: str) -> dict[str, str]:
 def _types(dialect: str) -> dict[str, str]:
     plain = "|".join(n for n in TYPES[dialect].split() if not n.endswith("_"))
     exact = "decimal|numeric" + ("|number" if dialect == "snowflake" else "")
-    return {
-        "TYPE": rf"{GAP}(?i:{plain}|(?:{exact})(?:\([0-9]{{1,2}}(?:, ?[0-9]{{1,2}})?\))?|varchar\([0-9]{{1,4}}\))"
-    }
+    return {"TYPE": rf"{GAP}(?i:{plain}|(?:{exact})(?:\([0-9]{{1,2}}(?:, ?[0-9]{{1,2}})?\))?|varchar\([0-9]{{1,4}}\))"}
 
 
 _UNIT = "(?i:year|quarter|month|week|day|hour|minute|second)"

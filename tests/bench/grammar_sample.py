@@ -93,7 +93,9 @@ class Sampler:
         it is said which productions to make for."""
         self.budget, self.steps, self.plan = size, 0, []
         wanted = [a for a in self.possible if not towards or self.productions[a] in towards]
-        name, index = self.rng.choice(wanted) if towards else min(wanted, key=lambda a: (self.used[a], self.rng.random()))
+        name, index = (
+            self.rng.choice(wanted) if towards else min(wanted, key=lambda a: (self.used[a], self.rng.random()))
+        )
         if towards or self.rng.random() < 0.5:
             self.plan = [*self._before(self.rules[name][index][1]), self.productions[name, index]]
         out: list[tuple[str, str]] = []
@@ -364,7 +366,9 @@ class Names:
     schema's. What SQL names is left as it is. `unresolved` counts names without a meaning, by kind; `ambiguous` those with two.
     """
 
-    def __init__(self, tables: tuple[Table, ...], rng: random.Random, outputs: Callable[[str], list[str]], sql: str) -> None:
+    def __init__(
+        self, tables: tuple[Table, ...], rng: random.Random, outputs: Callable[[str], list[str]], sql: str
+    ) -> None:
         self.tables = {t.name.lower(): tuple(c.name.lower() for c in t.columns) for t in tables}
         self.known = {name for names in self.tables.values() for name in names}
         self.rng, self.outputs, self.sql = rng, outputs, sql
@@ -439,7 +443,9 @@ class Names:
         alias = source.alias.lower()
         if isinstance(source, exp.Subquery):
             unnamed = sum(s.name.startswith("unnamed_subquery") for s in own)
-            columns = self.resolve(source.this, own + outer, ctes) or self._unnamed(source.this, source.args.get("alias"))
+            columns = self.resolve(source.this, own + outer, ctes) or self._unnamed(
+                source.this, source.args.get("alias")
+            )
             return Source(alias or f"unnamed_subquery{unnamed + 1 if unnamed else ''}", columns, bare=False, made=True)
         name = source.name.lower()
         if name in self.tables:
@@ -453,7 +459,9 @@ class Names:
 
     def _key(self, key: exp.Expr, own: Scope) -> None:
         """A column of USING, which has to be on both sides."""
-        if key.name.lower() not in {name for source in own[:-1] for name in source.columns}.intersection(own[-1].columns):
+        if key.name.lower() not in {name for source in own[:-1] for name in source.columns}.intersection(
+            own[-1].columns
+        ):
             self.unresolved["no such column on both sides of USING"] += 1
 
     def _visit(self, node: Any, own: Scope, outer: Scope, ctes: Outputs, given: tuple[str, ...] = ()) -> None:
@@ -479,7 +487,8 @@ class Names:
         elif name in given and not before:
             return
         else:
-            options = [(s, name) for s in levels[0] if name in s.columns] or [(s, name) for s in levels[1] if name in s.columns]
+            found = ([(s, name) for s in level if name in s.columns] for level in levels)
+            options = next((there for there in found if there), [])
         if not options and (free_before or not before):
             options = [(s, c) for level in levels for s in level if s.made for c in s.columns if c in self.known]
         if not options:
@@ -596,9 +605,7 @@ def sampler_of(tables: tuple[Table, ...], seed: int) -> Sampler:
 def measure(files: list[Path], count: int, seed: int) -> dict[str, Any]:
     """Counts over all schemas, and what was refused, by class; then, where a production was rare, a tenth as many for it."""
     found = Findings()
-    samplers = [
-        (sampler_of(tables, seed), tables) for tables in map(sqlite_tables, files)
-    ]
+    samplers = [(sampler_of(tables, seed), tables) for tables in map(sqlite_tables, files)]
     for sampler, tables in samplers:
         explain = Explained(tables)
         for _ in range(count // len(files)):

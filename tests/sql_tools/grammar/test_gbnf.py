@@ -3,12 +3,12 @@
 import pytest
 from llguidance.gbnf_to_lark import gbnf_to_lark
 
-from sql_tools.grammar import accepts, gbnf_grammar, lark_grammar
+from sql_tools.grammar import accepts, gbnf_grammar
 from sql_tools.models import Column, Table
 
 COLUMNS = tuple(Column(name=name, type="VARCHAR") for name in ("id", "name", 'my "col"', "a\\b"))
 TABLES = (Table(schema_name="main", name="singer", columns=COLUMNS),)
-GBNF = gbnf_grammar(lark_grammar(TABLES, "duckdb"))
+GBNF = gbnf_grammar(TABLES, "duckdb")
 READ_BACK = "%llguidance {}\n" + gbnf_to_lark(GBNF)
 
 

@@ -4,9 +4,28 @@ import json
 from pathlib import Path
 
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
 from sql_tools.errors import CopilotError
 from sql_tools.grammar import accepts, grammar_key, lark_grammar, problem_of
+from sql_tools.grammar.scope import (
+    ALIAS,
+    BY_ALIAS,
+    BY_NAME,
+    COUNT,
+    CTES,
+    DEPTH,
+    DERIVED,
+    EARLIER_ALIAS,
+    NEED_ALIAS,
+    NEED_DERIVED,
+    REAL_OUTPUT,
+    SETS,
+    bits,
+    layout,
+    span,
+)
 from sql_tools.models import Column, Table
 
 SAMPLE = json.loads((Path(__file__).parent / "fixtures" / "spider_sample.json").read_text())
@@ -53,6 +72,19 @@ SNOWFLAKE = lark_grammar((table("SINGER", "ID", "name", schema="PUBLIC", databas
         "SELECT * FROM singer, concert",
         "SELECT s.* FROM singer s",
         "SELECT date '2020-01-01' + INTERVAL 1 DAY",
+        "SELECT sum(s.age * c.cid) AS n FROM singer AS s JOIN concert AS c ON s.id = c.singer_id",
+        "SELECT name, title, age + cid FROM singer JOIN concert ON singer.id = concert.singer_id",
+        "SELECT singer.name, concert.title FROM singer, concert WHERE singer.id = singer_id",
+        "SELECT round(100.0 * sum(CASE WHEN coalesce(age, 0) > 3 THEN 1 ELSE 0 END) / count(*), 2) FROM singer",
+        "SELECT name, row_number() OVER (PARTITION BY title ORDER BY age DESC) FROM singer JOIN concert ON id = singer_id",
+        "SELECT string_agg(DISTINCT name, ', ' ORDER BY name), sum(age) FILTER (WHERE title LIKE 'a%') FROM singer, concert",
+        "SELECT CASE WHEN age BETWEEN 1 AND cid THEN name ELSE title END, age IN (1, 2) OR age IS NULL FROM singer, concert",
+        'SELECT name FROM singer JOIN "order" USING (id)',
+        "SELECT name FROM (SELECT name, age FROM singer) AS x",
+        "SELECT a.name, b.name FROM singer AS a JOIN singer AS b ON a.age = b.age",
+        "SELECT age, (SELECT max(cid) FROM concert) FROM singer",
+        "SELECT last_value(age IGNORE NULLS) OVER (ORDER BY id) FROM singer",
+        "SELECT age != -1 FROM singer WHERE age !=2",
         "SELECT 1;",
         "```sql\nSELECT name\nFROM singer;\n```",
     ],
@@ -76,6 +108,24 @@ def test_what_a_model_may_write_is_accepted(sql: str) -> None:
         ("SELECT name FROM singer WHERE id IN (SELECT title FROM singer)", "not in either FROM"),
         ("SELECT name FROM singer UNION SELECT name FROM concert", "the other SELECT's"),
         ("SELECT count(*) FROM singer ORDER BY n", "an alias nobody gave"),
+        ("SELECT name, title FROM singer", "of two tables, FROM names one"),
+        ("SELECT sum(age * cid) FROM singer", "of two tables in one sum"),
+        ("SELECT sum(CASE WHEN age > 3 THEN cid END) FROM concert", "in a CASE in a sum"),
+        ("SELECT row_number() OVER (PARTITION BY title ORDER BY age) FROM singer", "in a window"),
+        ("SELECT age, (SELECT title FROM singer) FROM singer", "in a subquery of the list"),
+        ("SELECT s.name FROM singer", "an alias before the dot that nobody gave"),
+        ("SELECT s.* FROM singer", "everything of an alias that nobody gave"),
+        ("SELECT name FROM singer WHERE s.age > 1", "the same in WHERE"),
+        ("SELECT singer.name FROM singer AS s", "a name that the alias hides"),
+        ("SELECT name FROM singer AS s WHERE singer.age > 1", "the same in WHERE"),
+        ("SELECT name FROM singer JOIN concert USING (title)", "not on both sides"),
+        ("SELECT name FROM (SELECT count(*) AS n FROM concert) AS x", "no column of any table is there"),
+        ("SELECT age --1 FROM singer", "a comment made of two minus signs"),
+        ("SELECT age !=-1 FROM singer", "one operator to DuckDB"),
+        ("SELECT age = 1 = true FROM singer", "compared twice"),
+        ("SELECT age IS NULL + 1 FROM singer", "a sum of a test"),
+        ("SELECT last_value(age) IGNORE NULLS OVER (ORDER BY id) FROM singer", "Snowflake's place for it"),
+        ("SELECT age::number FROM singer", "Snowflake's type"),
         ("SELECT age AS n FROM singer WHERE n > 1", "an alias in WHERE"),
         ("SELECT nme FROM singer JOIN concert ON id = cid", "no table has it, in a join"),
         ("SELECT my_function(name) FROM singer", "no such function"),
@@ -150,7 +200,7 @@ def test_a_column_of_any_name_can_be_written(name: str) -> None:
         assert not accepts(grammar, f'SELECT "{quoted}x" FROM T').accepted
 
 
-@pytest.mark.parametrize("count", [1, 12, 13, 64])
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 64])
 def test_schemas_of_all_sizes_have_a_valid_grammar(count: int) -> None:
     tables = tuple(table(f"t{i}", *(f"c{i}_{j}" for j in range(25))) for i in range(count))
     grammar = lark_grammar(tables, "duckdb")
@@ -160,6 +210,32 @@ def test_schemas_of_all_sizes_have_a_valid_grammar(count: int) -> None:
     assert not accepts(grammar, f"SELECT c{last}_3 FROM t{last} WHERE c{last}_25 = 1").accepted
     if count > 1:
         assert not accepts(grammar, "SELECT c0_1 FROM t0 WHERE c1_1 = 1").accepted
+        assert accepts(grammar, "SELECT c0_1, sum(c0_1 + c1_1) FROM t0 JOIN t1 ON c0_2 = c1_2 GROUP BY 1").accepted
+        held = layout([[c.name for c in t.columns] for t in tables]).exact
+        assert held is (count <= 11)
+        assert accepts(grammar, "SELECT c0_1, c1_1 FROM t0").accepted is not held
+
+
+@given(
+    st.integers(1, 14).flatmap(
+        lambda n: st.lists(st.lists(st.sampled_from("abcdefgh"), min_size=1, unique=True), min_size=n, max_size=n)
+    )
+)
+def test_no_two_things_share_a_bit(columns: list[list[str]]) -> None:
+    """Whatever the tables have in common: one bit each, none beyond 64, the stack's apart from all."""
+    found = layout(columns)
+    assume(found.exact)
+    tables = {*found.own, *found.alias, *found.need}
+    named = [bit for _, bit in found.shared]
+    assert len(tables) == (3 if found.hides else 2) * len(columns)
+    assert len(tables | set(named)) == len(tables) + len(named)
+    taken = bits(*tables, *named)
+    flags = bits(DERIVED, CTES, ALIAS, EARLIER_ALIAS, NEED_DERIVED, NEED_ALIAS, REAL_OUTPUT)
+    flags |= bits(BY_ALIAS, BY_NAME) if found.hides else 0
+    parts = [taken, found.stack.mask, flags, span(SETS), span(COUNT), span(DEPTH)]
+    assert sum(parts) == bits(*(b for part in parts for b in range(64) if part >> b & 1))
+    assert sum(parts) < 1 << 64
+    assert set(found.beside) <= {b for b in range(64) if found.stack.mask >> b & 1}
 
 
 def test_the_same_schema_has_the_same_grammar() -> None:
