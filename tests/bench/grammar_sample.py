@@ -43,7 +43,7 @@ ALL = (1 << 64) - 1
 NOT_FOUND = re.compile(r"not found|does not exist|not have a column|No such")
 MADE_UP = re.compile(r"n[0-9]+\Z", re.I)
 KIND_OF = defaultdict(list, {code: [kind] for kind, code in KINDS.items()})
-WITH, OUTPUT_ALIAS = "statement: P_WITH with", "out: I_AS OUT_NAME kept"
+WITH, CTE_IN_FROM, OUTPUT_ALIAS = "statement: P_WITH with", "derived: NIL? NAME", "out: I_AS OUT_NAME kept"
 TURNED = {
     "THEN": ["in_when", "c: I_THEN y"],
     "ELSE": ["in_when", "c: I_THEN y", "c: I_ELSE y"],
@@ -108,7 +108,9 @@ class Sampler:
         if kinds:
             kind = self.rng.choice(kinds)
             return TURNED.get(kind, [f"in_{kind.lower()}"])
-        if any(f"bit_set({bit})" in condition for bit in (CTES, DERIVED)):
+        if f"bit_set({DERIVED})" in condition:
+            return [WITH, CTE_IN_FROM]
+        if f"bit_set({CTES})" in condition:
             return [WITH]
         return [OUTPUT_ALIAS] if f"bit_set({ALIAS})" in condition else []
 
@@ -380,7 +382,8 @@ class Names:
         """The names of a query's columns, all names in it bound on the way."""
         ctes = dict(ctes or {})
         for cte in tree.args["with_"].expressions if tree.args.get("with_") else []:
-            columns = self.resolve(cte.this, (), ctes) or self._unnamed(cte.this, cte.args["alias"])
+            query = cte.this.sql("duckdb")
+            columns = self.resolve(cte.this, (), ctes) or self._unnamed(query)
             ctes[cte.alias.lower()] = tuple(c.name.lower() for c in cte.args["alias"].columns) or columns
         if isinstance(tree, exp.Subquery):
             return self.resolve(tree.this, outer, ctes)
@@ -391,11 +394,15 @@ class Names:
             return left
         return self._select(tree, outer, ctes)
 
-    def written(self, sql: str) -> str:
-        """The statement with the names chosen."""
+    def written(self, sql: str, low: int = 0, high: int | None = None) -> str:
+        """The statement, or a part of it, with the names chosen."""
+        high = len(sql) if high is None else high
+        text = sql[low:high]
         for (start, end), name in sorted(self.chosen.items(), reverse=True):
-            sql = sql[:start] + exp.to_identifier(name, quoted=not MADE_UP.match(name)).sql("duckdb") + sql[end + 1 :]
-        return sql
+            if low <= start < high:
+                chosen = exp.to_identifier(name, quoted=not MADE_UP.match(name)).sql("duckdb")
+                text = text[: start - low] + chosen + text[end + 1 - low :]
+        return text
 
     def _choose(self, node: exp.Expr, part: str, name: str) -> None:
         """This name for what stands there."""
@@ -422,30 +429,29 @@ class Names:
         named = [(_output(e),) if not e.is_star else stars for e in select.expressions]
         return tuple(name for names in named for name in names if name)
 
-    def _unnamed(self, query: exp.Expr, named: exp.Expr | None) -> tuple[str, ...]:
-        """The names DuckDB gives the columns of a query in brackets, which stands next to a name: from its very words."""
-        name = named.find(exp.Identifier) if named else None
-        at = next((i for i, token in enumerate(self.tokens) if name and token.start == name.meta["start"]), None)
-        if at is None:
-            return tuple(self.outputs(query.sql("duckdb")))
-        step = 1 if isinstance(query.parent, exp.CTE) else -1
-        ends = {1: (TokenType.L_PAREN, TokenType.R_PAREN), -1: (TokenType.R_PAREN, TokenType.L_PAREN)}[step]
-        at += step
-        at += step * (self.tokens[at].token_type == TokenType.ALIAS)
-        first, depth = at, 0
-        while at == first or depth:
-            depth += (self.tokens[at].token_type == ends[0]) - (self.tokens[at].token_type == ends[1])
-            at += step
-        low, high = sorted((self.tokens[first].start, self.tokens[at - step].start))
-        return tuple(self.outputs(self.sql[low + 1 : high]))
+    def _unnamed(self, query: str) -> tuple[str, ...]:
+        """The names DuckDB gives the columns of a query in brackets: found in the statement, and asked in its very words."""
+        for start in (i for i, token in enumerate(self.tokens) if token.token_type == TokenType.L_PAREN):
+            depth, end = 1, start
+            while depth:
+                end += 1
+                kind = self.tokens[end].token_type
+                depth += (kind == TokenType.L_PAREN) - (kind == TokenType.R_PAREN)
+            low, high = self.tokens[start].start + 1, self.tokens[end].start
+            try:
+                same = sqlglot.parse_one(self.sql[low:high], read="duckdb").sql("duckdb") == query
+            except SqlglotError:
+                continue
+            if same:
+                return tuple(self.outputs(self.written(self.sql, low, high))) or ("refused",)
+        return ()
 
     def _source(self, source: exp.Expr, own: Scope, outer: Scope, ctes: Outputs) -> Source:
         alias = source.alias.lower()
         if isinstance(source, exp.Subquery):
             unnamed = sum(s.name.startswith("unnamed_subquery") for s in own)
-            columns = self.resolve(source.this, own + outer, ctes) or self._unnamed(
-                source.this, source.args.get("alias")
-            )
+            query = source.this.sql("duckdb")
+            columns = self.resolve(source.this, own + outer, ctes) or self._unnamed(query)
             return Source(alias or f"unnamed_subquery{unnamed + 1 if unnamed else ''}", columns, bare=False, made=True)
         name = source.name.lower()
         if name in self.tables:
