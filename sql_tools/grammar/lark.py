@@ -31,6 +31,7 @@ MARK = re.compile(r" #(duckdb|snowflake|exact|loose)\b")
 PLACE = re.compile(r"\$([A-Z_]+)")
 LONE = re.compile(r"(:|\|) (\w+(?:::(?!_)\S+(?: %if .*)?|(?:::_)? %if .*))$", re.M)
 JOIN = "\n  | "
+TOKEN = re.compile(r"\(\?i:|\(\?:|\[(?:\\.|[^\]\\])*\]|\\x..|\\.|\{\d+(?:,\d*)?\}|.", re.S)
 ORDINARY = re.compile(r"[A-Za-z0-9_ -]")
 
 
@@ -173,7 +174,25 @@ def name_regex(name: str, dialect: str) -> str:
 
 def slashed(regex: str) -> str:
     """The regex as Lark writes it."""
-    return "/" + regex.replace("/", r"\/") + "/"
+    return "/" + _in_any_case(regex).replace("/", r"\/") + "/"
+
+
+@lru_cache(maxsize=4096)
+def _in_any_case(regex: str) -> str:
+    """The regex with `[sS]` for what `(?i:s)` says: to llguidance that is a long s and a Kelvin sign too, to no database."""
+    out, stack = [], [False]
+    for token in TOKEN.findall(regex):
+        if token in ("(?i:", "(?:"):
+            stack.append(stack[-1] or token == "(?i:")
+            out.append("(?:")
+        elif token == ")":
+            stack.pop()
+            out.append(token)
+        else:
+            small, large = token.lower(), token.upper()
+            both = stack[-1] and small != large and len(small) == len(large) == 1
+            out.append(f"[{small}{large}]" if both else token)
+    return "".join(out)
 
 
 def any_of(regexes: Iterator[str]) -> str:

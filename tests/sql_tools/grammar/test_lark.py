@@ -143,6 +143,8 @@ def test_what_a_model_may_write_is_accepted(sql: str) -> None:
         ("SELECT name /* x */ FROM singer", "a comment"),
         ("DELETE FROM singer", "a write"),
         ("SELECTname FROM singer", "no space"),
+        ("\u017fELECT name FROM singer", "a long s is no s"),
+        ("SELECT name FROM \u017finger", "nor in a name"),
         ("SELECT name FROM singer ORDER BY age UNION SELECT title FROM concert", "ORDER BY in the middle"),
         ("SELECT name FROM", "not finished"),
         ("```sql\nSELECT 1", "the fence is open"),
