@@ -19,15 +19,16 @@ from dataclasses import dataclass, field
 from sql_tools.grammar.stack import ALWAYS, FRAME, NEVER, Stack, joined
 
 ALL = (1 << 64) - 1
-SETS, COUNT, DEPTH = "[0:4]", "[4:10]", "[10:13]"
-DERIVED, CTES, ALIAS, EARLIER_ALIAS = range(13, 17)
-NEED_DERIVED, NEED_ALIAS, REAL_OUTPUT, BY_ALIAS, BY_NAME = range(17, 22)
-ON_DUE, OUTER_MANY = 17, 18  # loose
-FIRST = 22
+SETS, COUNT, DEPTH = "[0:4]", "[4:9]", "[9:12]"
+DERIVED, CTES, ALIAS, EARLIER_ALIAS = range(12, 16)
+NEED_DERIVED, NEED_ALIAS, REAL_OUTPUT, BY_ALIAS, BY_NAME = range(16, 21)
+ON_DUE, OUTER_MANY = 16, 17  # loose
+FIRST = 21
 TABLE_BITS = 64 - FIRST
 ABSENT = "absent"  # a flag this layout has no bit for: it is never set
 LEVELS = 4  # brackets in the SELECT list: Spider's have one, Snowflake's and defog's golds hardly ever more than four
-UNSURE = 3  # names of two tables without a bit of their own: each is followed as the one's and as the other's
+UNSURE = 1  # names of two tables without a bit of their own: each is followed as the one's, the other's and both's
+SOURCES, MOST_SOURCES = 16, 31  # in one FROM; beyond the first number, only those that the list needs
 
 
 def bits(*positions: int) -> int:
@@ -125,6 +126,7 @@ def places(layout: Layout, dialect: str) -> dict[str, str]:
     return {
         "SETS": SETS,
         "COUNT": COUNT,
+        "FEW": f"lt({COUNT}, {SOURCES})",
         "DEPTH": DEPTH,
         "D": str(DERIVED),
         "CTES": str(CTES),
@@ -154,7 +156,7 @@ def places(layout: Layout, dialect: str) -> dict[str, str]:
         "MET_GIVEN": _kept(needs | bits(NEED_DERIVED, NEED_ALIAS)) if layout.exact else _kept(0),
         "MET_NAME": _kept(bits(NEED_DERIVED, NEED_ALIAS)),
         "MET": joined("and", met),
-        "MORE": f"or(lt({COUNT}, 31), and(lt({COUNT}, 62), not({joined('and', met)})))",
+        "MORE": f"or(lt({COUNT}, {SOURCES}), and(lt({COUNT}, {MOST_SOURCES}), not({joined('and', met)})))",
         "GIVE": any_set(unmet),
         "UNALIASED": f"not({joined('and', [f'bit_set({bit})' for bit in layout.alias])})",
         "FREE": f"or(bit_set({CTES}), {all_clear(unmet)})" if unmet else ALWAYS,

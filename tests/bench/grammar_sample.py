@@ -425,8 +425,7 @@ class Names:
                 for part in value if isinstance(value, list) else [value]:
                     late = name in ("group", "having", "qualify", "order")
                     self._visit(part, own, outer, ctes, given if late else ())
-        stars = [name for source in own for name in source.columns]
-        named = [(_output(e),) if not e.is_star else stars for e in select.expressions]
+        named = [_outputs(item, own) for item in select.expressions]
         return tuple(name for names in named for name in names if name)
 
     def _unnamed(self, query: str) -> tuple[str, ...]:
@@ -513,9 +512,12 @@ class Names:
         return not before or (not source.bare if free else source.bare and source.name == before)
 
 
-def _output(item: exp.Expr) -> str:
-    """The name that an item of a SELECT list gives its column, if it has one."""
-    return item.alias_or_name.lower() if isinstance(item, (exp.Alias, exp.Column)) else ""
+def _outputs(item: exp.Expr, own: Scope) -> tuple[str, ...]:
+    """The names that an item of a SELECT list gives its columns, where it gives them names."""
+    if item.is_star:
+        of = item.table.lower() if isinstance(item, exp.Column) else ""
+        return tuple(name for source in own if of in ("", source.name) for name in source.columns)
+    return (item.alias_or_name.lower() if isinstance(item, (exp.Alias, exp.Column)) else "",)
 
 
 class Explained:
@@ -575,6 +577,7 @@ class Findings:
             tree = sqlglot.parse_one(sql_in(sql), read="duckdb")
         except SqlglotError as error:
             self.refused["sqlglot: " + kind_of(str(error))] += 1
+            self.examples.append((sql, str(error)[:300]))
             return
         self.totals["parsed"] += 1
         names.resolve(tree)

@@ -214,7 +214,7 @@ def test_schemas_of_all_sizes_have_a_valid_grammar(count: int) -> None:
         assert not accepts(grammar, "SELECT c0_1 FROM t0 WHERE c1_1 = 1").accepted
         assert accepts(grammar, "SELECT c0_1, sum(c0_1 + c1_1) FROM t0 JOIN t1 ON c0_2 = c1_2 GROUP BY 1").accepted
         held = layout([[c.name for c in t.columns] for t in tables]).exact
-        assert held is (count <= 11)
+        assert held is (count <= 12)
         assert accepts(grammar, "SELECT c0_1, c1_1 FROM t0").accepted is not held
 
 
