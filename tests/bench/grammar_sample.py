@@ -4,8 +4,9 @@ FOLDER holds `.sqlite` files; the first five are taken. COUNT strings are sample
 those used least first, to use each production 20 times at least. Each is matched by llguidance, parsed by sqlglot, its names are
 looked up, and DuckDB explains it on empty tables of the schema. Prints a JSON object of counts and of refusals by class.
 
-The writer's own names (aliases, CTEs) are drawn from those that are there, where one is: no grammar can say that a name was
-given before. Where none is, and where a column's table is not in FROM, the name counts as unresolved.
+The writer's own names (aliases, CTEs, columns of theirs and of subqueries) are drawn from those that are there, where one is: no
+grammar can say that a name was given before. Where none is, where a column's table is not in FROM, and where DuckDB does not
+find a name, it counts as unresolved. The string with the names drawn is matched once more, and that is what DuckDB explains.
 """
 
 import json
