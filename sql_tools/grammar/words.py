@@ -71,7 +71,7 @@ FUNCTION_CLASSES = (
 
 
 def functions(dialect: str) -> dict[str, tuple[str, ...]]:
-    """Names by class: `FUNCTION3` takes three arguments, `FUNCTION` any number, `FPART` a part of a date first,
+    """Names by class: `FUNCTION3` takes three arguments, `WINDOW` one to three, `FUNCTION` any number, `FPART` a part of a date first,
     `OPERAND2` two of which none is a condition (sqlglot reads no AND, IN or = there), `RANK` needs OVER."""
     own = DUCKDB if dialect == "duckdb" else SNOWFLAKE
     listed = {kind: f"{COMMON.get(kind, '')} {own.get(kind, '')}".split() for kind in FUNCTION_CLASSES}
