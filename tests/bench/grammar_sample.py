@@ -98,7 +98,8 @@ class Sampler:
             self.rng.choice(wanted) if towards else min(wanted, key=lambda a: (self.used[a], self.rng.random()))
         )
         if towards or self.rng.random() < 0.5:
-            self.plan = [*self._before(self.rules[name][index][1]), self.productions[name, index]]
+            before = ["in_window"] if name == "steps" else self._before(self.rules[name][index][1])
+            self.plan = [*before, self.productions[name, index]]
         out: list[tuple[str, str]] = []
         self._rule("start", 0, out)
         return out
@@ -385,7 +386,8 @@ class Names:
         for cte in tree.args["with_"].expressions if tree.args.get("with_") else []:
             query = cte.this.sql("duckdb")
             columns = self.resolve(cte.this, (), ctes) or self._unnamed(query)
-            ctes[cte.alias.lower()] = tuple(c.name.lower() for c in cte.args["alias"].columns) or columns
+            listed = tuple(c.name.lower() for c in cte.args["alias"].columns)
+            ctes[cte.alias.lower()] = listed[: len(columns)] + columns[len(listed) :]
         if isinstance(tree, exp.Subquery):
             return self.resolve(tree.this, outer, ctes)
         if isinstance(tree, exp.SetOperation):
