@@ -36,7 +36,7 @@ from sql_tools.models import Table
 SCHEMAS = 5
 AT_LEAST = 20
 MAX_STEPS = 80  # on the way to an alternative whose condition may not hold there
-sys.setrecursionlimit(20_000)  # a SELECT list is a chain of rules, each called by the one before
+DEPTH_LIMIT = 20_000  # Python's own is too small: a SELECT list is a chain of rules, each called by the one before
 RULE = re.compile(r"^([a-z_0-9]+)(?:::_)? *:((?:.*\n(?!\S))*.*)$", re.M)
 TERMINAL = re.compile(r"^([A-Z][A-Z0-9_]*): /((?:\\.|[^/\\])*)/", re.M)
 TOKEN = re.compile(r"\(|\)|\{\d+,\d+\}|\?|\||\"\"|[A-Za-z_0-9]+(?:::(?:\w+\([^)]*\)|\w+))?")
@@ -101,7 +101,12 @@ class Sampler:
             before = ["in_window"] if name == "steps" else self._before(self.rules[name][index][1])
             self.plan = [*before, self.productions[name, index]]
         out: list[tuple[str, str]] = []
-        self._rule("start", 0, out)
+        limit = sys.getrecursionlimit()
+        sys.setrecursionlimit(DEPTH_LIMIT)
+        try:
+            self._rule("start", 0, out)
+        finally:
+            sys.setrecursionlimit(limit)
         return out
 
     def _before(self, condition: str) -> list[str]:
