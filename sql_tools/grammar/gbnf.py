@@ -48,9 +48,9 @@ def _regex(regex: str) -> str:
     """A terminal's regex in GBNF: literals quoted, letters that may be of any case as classes of two."""
     out: list[str] = []
     any_case = [False]
-    for token in re.findall(r"\(\?i:|\(\?:|\((?!\?)|\[(?:\\.|[^\]\\])*\]|\\x..|\\.|\{\d+(?:,\d*)?\}|.", regex, re.S):
-        if token in ("(?i:", "(?:", "("):
-            any_case.append(any_case[-1] or token == "(?i:")
+    for token in re.findall(r"\(\?-?i:|\(\?:|\((?!\?)|\[(?:\\.|[^\]\\])*\]|\\x..|\\.|\{\d+(?:,\d*)?\}|.", regex, re.S):
+        if token in ("(?i:", "(?-i:", "(?:", "("):
+            any_case.append((any_case[-1] or token == "(?i:") and token != "(?-i:")
             out.append("(")
         elif token == ")":
             any_case.pop()

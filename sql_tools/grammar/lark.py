@@ -66,7 +66,7 @@ def _written(tables: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...], dialec
     compared = [[name if dialect == "snowflake" else name.lower() for name in columns] for _, columns in tables]
     where = layout(compared) if held else loose(len(tables))
     rules = _rules(where, dialect)
-    regexes = keywords(rules) | terminals(dialect)
+    regexes = {name: _in_any_case(regex) for name, regex in (keywords(rules) | terminals(dialect)).items()}
     for index, (path, _) in enumerate(tables):
         for kind, name in zip(("T", "IN_SCHEMA", "IN_DATABASE"), reversed(path), strict=False):
             regexes[f"{kind}{index}"] = GAP + name_regex(name, dialect)
@@ -169,29 +169,24 @@ def name_regex(name: str, dialect: str) -> str:
     quoted = '"' + escape(name.replace('"', '""')) + '"'
     if dialect == "duckdb":
         quoted = f"(?i:{quoted})"
-    return quoted if needs_quotes(name, dialect) else f"(?:(?i:{escape(name)})|{quoted})"
+    return _in_any_case(quoted if needs_quotes(name, dialect) else f"(?:(?i:{escape(name)})|{quoted})")
 
 
 def slashed(regex: str) -> str:
     """The regex as Lark writes it."""
-    return "/" + _in_any_case(regex).replace("/", r"\/") + "/"
+    return "/" + regex.replace("/", r"\/") + "/"
 
 
 @lru_cache(maxsize=4096)
 def _in_any_case(regex: str) -> str:
-    """The regex with `[sS]` for what `(?i:s)` says: to llguidance that is a long s and a Kelvin sign too, to no database."""
+    """The regex with only `s` and `S` for the s in `(?i:s)`: to llguidance that is a long s too, and k a Kelvin sign."""
     out, stack = [], [False]
     for token in TOKEN.findall(regex):
         if token in ("(?i:", "(?:"):
             stack.append(stack[-1] or token == "(?i:")
-            out.append("(?:")
         elif token == ")":
             stack.pop()
-            out.append(token)
-        else:
-            small, large = token.lower(), token.upper()
-            both = stack[-1] and small != large and len(small) == len(large) == 1
-            out.append(f"[{small}{large}]" if both else token)
+        out.append(f"(?-i:[{token.lower()}{token.upper()}])" if stack[-1] and token in "sSkK" else token)
     return "".join(out)
 
 
@@ -207,7 +202,7 @@ def escape(text: str) -> str:
 
 def _own_names(tables: list[str], columns: list[str], dialect: str) -> list[str]:
     """The terminals of names the writer makes up: any (OUT_NAME), any that no table has (NAME), or no column (FREE)."""
-    keywords = f"(?i:{'|'.join(sorted(reserved(dialect)))})"
+    keywords = _in_any_case(f"(?i:{'|'.join(sorted(reserved(dialect)))})")
     taken, held = (any_of(name_regex(name, dialect) for name in names) for names in (tables, columns))
     bare, quoted = r"[A-Za-z_\u00C0-\uFFFF][A-Za-z0-9_\u00C0-\uFFFF]{0,60}", r"\"[^\"\x00-\x1f\x7f]{1,60}\""
     names = {"OUT_NAME": (GAP, keywords), "NAME": (GAP, f"{keywords}|{taken}")}
