@@ -104,13 +104,10 @@ def _one_of(names: Sequence[str], dialect: str) -> str:
 @lru_cache(maxsize=64)
 def _rules(where: Layout, dialect: str) -> str:
     """The rules of the template: a line an alternative, all marks filled in."""
-    template = files("sql_tools.grammar").joinpath("select.lark").read_text()
-    kinds = {dialect, "exact" if where.exact else "loose"}
     tables = list(enumerate(of_table(where, index) for index in range(len(where.own))))
     shared = list(enumerate(of_shared(where, index) for index in range(len(where.shared))))
     rules = []
-    for head, body in RULE.findall(template):
-        kept = [MARK.sub("", a) for a in re.split(r"\n *\| +", body.strip()) if kinds.issuperset(MARK.findall(a))]
+    for head, kept in _template(dialect, "exact" if where.exact else "loose"):
         for number, table in tables if "@" in head else [(0, {})]:
             written = [_filled(a, "@", number, table) for a in kept] if "@" in head else kept
             marks = {"@": tables, "&": shared, "+": in_common(where, number) if "@" in head else []}
@@ -123,6 +120,16 @@ def _rules(where: Layout, dialect: str) -> str:
     placed = [PLACE.sub(lambda m: fixed[m[1]], rule) for rule in copies]
     known = [rule.replace(f"bit_set({ABSENT})", NEVER).replace(f"bit_clear({ABSENT})", ALWAYS) for rule in placed]
     return _kept_apart("\n".join(_reached(known)) + "\n")
+
+
+@lru_cache(maxsize=4)
+def _template(*kinds: str) -> list[tuple[str, list[str]]]:
+    """The rules of the template that are of these kinds, each with its alternatives."""
+    text = files("sql_tools.grammar").joinpath("select.lark").read_text()
+    return [
+        (head, [MARK.sub("", a) for a in re.split(r"\n *\| +", body.strip()) if set(kinds).issuperset(MARK.findall(a))])
+        for head, body in RULE.findall(text)
+    ]
 
 
 def _repeated(alternative: str, marks: dict[str, list[tuple[int, dict[str, str]]]]) -> Iterator[str]:
