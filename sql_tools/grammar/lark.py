@@ -84,14 +84,14 @@ def _columns(
 ) -> dict[str, str]:
     """The terminals of columns: all of table 3 (`C3`), those of it that have no bit of their own (`N3`), and those that have."""
     shared: dict[str, list[str]] = {f"W{i}": [] for i in range(len(where.common))}
-    places = {held: f"W{i}" for i, held in enumerate(where.common)}
+    terminal = {held: f"W{i}" for i, held in enumerate(where.common)}
     with_bit = {held for held, _ in where.shared}
     holders = holders_of(compared)
     found: dict[str, str] = {}
     for index, names in enumerate(columns):
         own = []
         for name, same in zip(names, compared[index], strict=True):
-            shared.get(places.get(holders[same], ""), []).append(name)
+            shared.get(terminal.get(holders[same], ""), []).append(name)
             own += [name] if holders[same] not in with_bit else []
         found |= {f"C{index}": _one_of(names, dialect), f"N{index}": _one_of(own, dialect)}
     return found | {name: _one_of(names, dialect) for name, names in shared.items()}

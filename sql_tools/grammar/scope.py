@@ -114,15 +114,15 @@ def holders_of(columns: Sequence[Sequence[str]]) -> dict[str, frozenset[int]]:
     return {name: frozenset(tables) for name, tables in found.items()}
 
 
-def places(layout: Layout, dialect: str) -> dict[str, str]:
+def places(where: Layout, dialect: str) -> dict[str, str]:
     """What `$X` of the template stands for: bits, masks and conditions that are the same for all tables."""
-    needs = bits(*layout.need, *(bit for _, bit in layout.shared))
-    flags = bits(NEED_DERIVED, NEED_ALIAS, REAL_OUTPUT) if layout.exact else bits(ON_DUE)
-    flags |= bits(BY_ALIAS, BY_NAME) if layout.hides else 0
-    in_list = needs | flags | layout.stack.mask | span(COUNT)
-    scope = bits(*layout.own, *layout.alias, DERIVED)
-    unmet = [NEED_DERIVED, NEED_ALIAS, *layout.need, *(bit for _, bit in layout.shared)] if layout.exact else []
-    met = [f"is_zeros({_slice(bits(NEED_DERIVED, NEED_ALIAS))})", f"is_zeros({_slice(needs)})"] if layout.exact else []
+    needs = bits(*where.need, *(bit for _, bit in where.shared))
+    flags = bits(NEED_DERIVED, NEED_ALIAS, REAL_OUTPUT) if where.exact else bits(ON_DUE)
+    flags |= bits(BY_ALIAS, BY_NAME) if where.hides else 0
+    in_list = needs | flags | where.stack.mask | span(COUNT)
+    scope = bits(*where.own, *where.alias, DERIVED)
+    unmet = [NEED_DERIVED, NEED_ALIAS, *where.need, *(bit for _, bit in where.shared)] if where.exact else []
+    met = [f"is_zeros({_slice(bits(NEED_DERIVED, NEED_ALIAS))})", f"is_zeros({_slice(needs)})"] if where.exact else []
     return {
         "SETS": SETS,
         "COUNT": COUNT,
@@ -135,41 +135,41 @@ def places(layout: Layout, dialect: str) -> dict[str, str]:
         "B": str(EARLIER_ALIAS),
         "ND": str(NEED_DERIVED),
         "NS": str(NEED_ALIAS),
-        "U": str(REAL_OUTPUT) if layout.exact else ABSENT,
-        "NA": str(BY_ALIAS) if layout.hides else ABSENT,
-        "NB": str(BY_NAME) if layout.hides else ABSENT,
-        "J": str(layout.stack.first if layout.exact else ON_DUE),  # the stack is free again in FROM
+        "U": str(REAL_OUTPUT) if where.exact else ABSENT,
+        "NA": str(BY_ALIAS) if where.hides else ABSENT,
+        "NB": str(BY_NAME) if where.hides else ABSENT,
+        "J": str(where.stack.first if where.exact else ON_DUE),  # the stack is free again in FROM
         "OM": str(OUTER_MANY),
         "OMD": hex(bits(OUTER_MANY, DERIVED)),
         # a subquery starts afresh; in the list, without what the list needs; as a source, in Snowflake without its neighbours
-        "ENTER": _kept(bits(ALIAS, EARLIER_ALIAS) | span(COUNT) | span(SETS) | layout.stack.mask),
+        "ENTER": _kept(bits(ALIAS, EARLIER_ALIAS) | span(COUNT) | span(SETS) | where.stack.mask),
         "INNER": _kept(in_list | bits(ALIAS, EARLIER_ALIAS)),
         "APART": _kept(in_list | bits(ALIAS, EARLIER_ALIAS) | (0 if dialect == "duckdb" else scope)),
         "FORGET": hex(bits(OUTER_MANY, DERIVED, CTES) | span(DEPTH)),
-        "NEXT": hex((0 if layout.exact else bits(OUTER_MANY)) | bits(CTES, EARLIER_ALIAS) | span(DEPTH) | span(SETS)),
-        "FROM": _kept(layout.stack.mask | span(COUNT)),
-        "UNTESTED": _kept(bits(layout.stack.first)),
+        "NEXT": hex((0 if where.exact else bits(OUTER_MANY)) | bits(CTES, EARLIER_ALIAS) | span(DEPTH) | span(SETS)),
+        "FROM": _kept(where.stack.mask | span(COUNT)),
+        "UNTESTED": _kept(bits(where.stack.first)),
         "KEPT": _kept(in_list | bits(ALIAS)),
-        "JOINED": _kept((in_list | bits(ALIAS)) & ~bits(*layout.beside)),
-        "ALONE": _kept(bits(*layout.beside)),
+        "JOINED": _kept((in_list | bits(ALIAS)) & ~bits(*where.beside)),
+        "ALONE": _kept(bits(*where.beside)),
         "TAIL": _kept(in_list),
-        "MET_GIVEN": _kept(needs | bits(NEED_DERIVED, NEED_ALIAS)) if layout.exact else _kept(0),
+        "MET_GIVEN": _kept(needs | bits(NEED_DERIVED, NEED_ALIAS)) if where.exact else _kept(0),
         "MET_NAME": _kept(bits(NEED_DERIVED, NEED_ALIAS)),
         "MET": joined("and", met),
         "MORE": f"or(lt({COUNT}, {SOURCES}), and(lt({COUNT}, {MOST_SOURCES}), not({joined('and', met)})))",
         "GIVE": any_set(unmet),
-        "UNALIASED": f"not({joined('and', [f'bit_set({bit})' for bit in layout.alias])})",
+        "UNALIASED": f"not({joined('and', [f'bit_set({bit})' for bit in where.alias])})",
         "FREE": f"or(bit_set({CTES}), {all_clear(unmet)})" if unmet else ALWAYS,
         "REAL": f"and(bit_clear({CTES}), {any_set(unmet)})",
     }
 
 
-def of_table(layout: Layout, index: int) -> dict[str, str]:
+def of_table(where: Layout, index: int) -> dict[str, str]:
     """What `$X@` stands for, of one table: S and B are its bits in scope, NO is that of the list's need
     (not there where each of its names has a bit of its own)."""
-    own, alias = layout.own[index], layout.alias[index]
+    own, alias = where.own[index], where.alias[index]
     found = {"S": str(alias), "B": str(own), "NAMED": f"bit_set({own})", "ALIASED": f"bit_set({alias})"}
-    if not layout.exact:
+    if not where.exact:
         seen = joined("or", [f"bit_set({own})", f"bit_set({OUTER_MANY})"])
         return (
             found
@@ -179,19 +179,19 @@ def of_table(layout: Layout, index: int) -> dict[str, str]:
                 **dict.fromkeys(("WANTED", "WANTED_ALIAS"), NEVER),
             }
         )
-    need, shared = layout.need[index], [bit for held, bit in layout.shared if index in held]
+    need, shared = where.need[index], [bit for held, bit in where.shared if index in held]
     return found | {
-        **({"NO": str(need)} if layout.alone[index] else {}),
-        "NA": hex(bits(need, BY_ALIAS) if layout.hides else bits(need)),
-        "NB": hex(bits(need, BY_NAME) if layout.hides else bits(need)),
-        "SF": hex(bits(alias, layout.beside[index])),
-        "BF": hex(bits(own, layout.beside[index])),
+        **({"NO": str(need)} if where.alone[index] else {}),
+        "NA": hex(bits(need, BY_ALIAS) if where.hides else bits(need)),
+        "NB": hex(bits(need, BY_NAME) if where.hides else bits(need)),
+        "SF": hex(bits(alias, where.beside[index])),
+        "BF": hex(bits(own, where.beside[index])),
         "SEEN": any_set((own, alias)),
         "UNSEEN": all_clear((own, alias)),
         "UNNAMED": all_clear((own,)),
         "UNALIASED": all_clear((alias,)),
         "WANTED": any_set((need, *shared)),
-        "KEYED": joined("or", [one["ELSEWHERE"] for _, one in in_common(layout, index)]),
+        "KEYED": joined("or", [one["ELSEWHERE"] for _, one in in_common(where, index)]),
         "WANTED_ALIAS": any_set((NEED_ALIAS, need, *shared)),
         "MET": _kept(bits(need, *shared)),
         "MET_ALIAS": _kept(bits(NEED_ALIAS, need, *shared)),
@@ -199,23 +199,23 @@ def of_table(layout: Layout, index: int) -> dict[str, str]:
     }
 
 
-def in_common(layout: Layout, index: int) -> list[tuple[int, dict[str, str]]]:
+def in_common(where: Layout, index: int) -> list[tuple[int, dict[str, str]]]:
     """What `$X+` stands for, of each name the table has in common with others: that FROM named one of them."""
     found = []
-    for number, held in enumerate(layout.common):
+    for number, held in enumerate(where.common):
         if index in held:
-            found.append((number, {"ELSEWHERE": any_set([layout.beside[other] for other in sorted(held - {index})])}))
+            found.append((number, {"ELSEWHERE": any_set([where.beside[other] for other in sorted(held - {index})])}))
     return found
 
 
-def of_shared(layout: Layout, index: int) -> dict[str, str]:
+def of_shared(where: Layout, index: int) -> dict[str, str]:
     """What `$X&` stands for, of one name that many tables have."""
-    held, bit = layout.shared[index]
+    held, bit = where.shared[index]
     return {
         "NW": str(bit),
-        "NV": hex(bits(bit, BY_ALIAS) if layout.hides else bits(bit)),
-        "UNSEEN": all_clear([bit for t in sorted(held) for bit in (layout.own[t], layout.alias[t])]),
-        "UNALIASED": all_clear([layout.alias[t] for t in sorted(held)]),
+        "NV": hex(bits(bit, BY_ALIAS) if where.hides else bits(bit)),
+        "UNSEEN": all_clear([bit for t in sorted(held) for bit in (where.own[t], where.alias[t])]),
+        "UNALIASED": all_clear([where.alias[t] for t in sorted(held)]),
     }
 
 

@@ -109,7 +109,7 @@ class Stack:
             return joined("and", self._closed(self.levels))
         if kinds:
             return joined("or", [self._here(depth, self._is(kinds, depth)) for depth in depths])
-        ground = "true" if word == "logical" else f"bit_clear({self._tested(0)})"
+        ground = ALWAYS if word == "logical" else f"bit_clear({self._tested(0)})"
         return joined("or", [self._here(0, ground), *(self._here(d, self._holds(word, d)) for d in depths)])
 
     def _holds(self, word: str, depth: int) -> str:
