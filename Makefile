@@ -18,7 +18,7 @@ FAKE_VENV := .venv-fake
 FAKE_READY := $(FAKE_VENV)/.ready
 SNOW_VENV := .venv-snow
 SNOW_READY := $(SNOW_VENV)/.ready
-VLLM_TESTS := tests/model_service/arctic tests/model_service/vllm tests/gpu
+VLLM_TESTS := $(addprefix tests/model_service/,arctic checkpoints commands bench serving/vllm test_main.py test_bad_input.py) tests/gpu
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile

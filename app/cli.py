@@ -5,16 +5,16 @@ from typing import Annotated, Literal
 
 import typer
 
-from app.cells import clean
-from app.command import DECLINED, FAILED, KindCommand
-from app.deploy_command import deploy
-from app.diff_command import EPILOG, diff
-from app.eval_command import EVAL_EPILOG, evaluate
-from app.model_files import models
-from app.opening import opened_model, opened_warehouse
-from app.options import JsonOption, ModelOption, PortOption, ScanOption, SemanticOption, WarehouseOption
-from app.semantic_commands import semantic as semantic_app
-from app.serve_command import serve
+from app.commands.base import DECLINED, FAILED, KindCommand
+from app.commands.deploy import deploy
+from app.commands.diff import EPILOG, diff
+from app.commands.eval import EVAL_EPILOG, evaluate
+from app.commands.models import models
+from app.commands.opening import opened_model, opened_warehouse
+from app.commands.options import JsonOption, ModelOption, PortOption, ScanOption, SemanticOption, WarehouseOption
+from app.commands.semantic import semantic as semantic_app
+from app.commands.serve import serve
+from app.terminal.cells import clean
 
 app = typer.Typer(
     help="Ask a data warehouse in words; get SQL that was proven before it ran, and the rows.",
@@ -44,9 +44,9 @@ def ask(
 
     Exit code 0 answered; 3 a question back, declined or refused; 1 failed; 2 wrong usage.
     """
-    from app import terminal_views
     from app.contract import print_json
-    from app.terminal import Terminal
+    from app.terminal import views
+    from app.terminal.console import Terminal
     from sql_tools.copilot import ask as ask_copilot
     from sql_tools.copilot import usable
     from sql_tools.models import Question
@@ -62,7 +62,7 @@ def ask(
             terminal.note(lost)
         with terminal.stages() as on_stage:
             answer = ask_copilot(question, opened, chat_model, settings, on_stage=on_stage)
-    print_json(answer) if as_json else terminal.show(terminal_views.answer(answer, terminal, details=details))
+    print_json(answer) if as_json else terminal.show(views.answer(answer, terminal, details=details))
     if answer.status != "answered":
         raise typer.Exit(FAILED if answer.status == "failed" else DECLINED)
 
@@ -79,10 +79,10 @@ def check(
 
     Exit code 0 if it is allowed, 3 if not; with --file, 3 if any statement is not.
     """
-    from app import terminal_views
+    from app.commands.check_file import check_statements
     from app.contract import print_json
-    from app.statements import check_statements
-    from app.terminal import Terminal
+    from app.terminal import views
+    from app.terminal.console import Terminal
     from sql_tools.copilot import check as check_copilot
     from sql_tools.settings import read_settings
 
@@ -97,7 +97,7 @@ def check(
                 allowed = allowed and verdict.get("allowed", False)
         else:
             report = check_copilot(clean(sql or ""), opened, settings)
-            print_json(report) if as_json else terminal.show(terminal_views.check_report(report, terminal))
+            print_json(report) if as_json else terminal.show(views.check_report(report, terminal))
             allowed = report.allowed
     if not allowed:
         raise typer.Exit(DECLINED)
@@ -115,12 +115,12 @@ def replay(
 
     Exit code 0 if all is the same; 3 changed or refused; 1 failed; 2 wrong usage.
     """
-    from app import terminal_views
+    from app.commands.kept_answers import read_answer
     from app.contract import print_json
-    from app.kept_answers import read_answer
-    from app.terminal import Terminal
-    from sql_tools.replay import kept_answer
-    from sql_tools.replay import replay as replay_answer
+    from app.terminal import views
+    from app.terminal.console import Terminal
+    from sql_tools.proof.replay import kept_answer
+    from sql_tools.proof.replay import replay as replay_answer
     from sql_tools.settings import read_settings
 
     kept = kept_answer(read_answer(file))
@@ -129,7 +129,7 @@ def replay(
     settings = read_settings(warehouse=where, semantic=semantic, allow_scan_gb=allow_scan_gb)
     with opened_warehouse(settings, terminal) as opened:
         report = replay_answer(kept, opened, settings)
-    print_json(report) if as_json else terminal.show(terminal_views.replay_report(report, terminal))
+    print_json(report) if as_json else terminal.show(views.replay_report(report, terminal))
     if report.status != "same":
         raise typer.Exit(DECLINED)
 
@@ -142,10 +142,10 @@ def schema(
     as_json: JsonOption = False,
 ) -> None:
     """Show tables, columns, keys, comments and samples as the copilot sees them."""
-    from app import terminal_views
     from app.contract import print_json
-    from app.semantic_view import semantics_view
-    from app.terminal import Terminal
+    from app.terminal import views
+    from app.terminal.console import Terminal
+    from app.terminal.semantic_view import semantics_view
     from sql_tools.semantic import semantics_of
     from sql_tools.settings import read_settings
 
@@ -158,7 +158,7 @@ def schema(
         fields = {"warehouse": opened.name, "dialect": opened.dialect, "tables": tables, "notes": notes}
         print_json({**fields, "semantics": said} if said else fields)
     else:
-        terminal.show(terminal_views.schema(tables, notes))
+        terminal.show(views.schema(tables, notes))
         terminal.show(semantics_view(said) if said else ())
 
 
@@ -174,7 +174,7 @@ def grammar(
 
     Exit code 0 printed or accepted, 3 not accepted.
     """
-    from app.terminal import Terminal
+    from app.terminal.console import Terminal
     from sql_tools.grammar import accepts as match_sql
     from sql_tools.grammar import gbnf_grammar, lark_grammar
     from sql_tools.settings import read_settings
@@ -205,7 +205,7 @@ def chat(
     port: PortOption = None,
 ) -> None:
     """Open the chat in the browser; it listens on this machine only."""
-    from app.chat_server import run_chat
+    from app.chat.server import run_chat
     from sql_tools.settings import read_settings
 
     run_chat(read_settings(warehouse=warehouse, model=model, semantic=semantic), port)
@@ -217,14 +217,14 @@ def doctor() -> None:
 
     Exit code 0 if the local run works, 1 if something it needs is missing.
     """
-    from app import terminal_views
     from app.doctor import examine
-    from app.terminal import Terminal
+    from app.terminal import views
+    from app.terminal.console import Terminal
 
     terminal = Terminal()
     works = True
     for finding in examine():
-        terminal.show(terminal_views.finding(finding, terminal))
+        terminal.show(views.finding(finding, terminal))
         works = works and finding.ok is not False
     if not works:
         raise typer.Exit(FAILED)
@@ -233,8 +233,8 @@ def doctor() -> None:
 @app.command(cls=KindCommand, epilog="Example: arctic-copilot demo")
 def demo(model: ModelOption = None) -> None:
     """Set everything up, then answer five questions on sample data."""
-    from app.demo import run_demo
-    from app.terminal import Terminal
+    from app.commands.demo import run_demo
+    from app.terminal.console import Terminal
     from sql_tools.settings import read_settings
 
     terminal, settings = Terminal(), read_settings(warehouse="demo", model=model)

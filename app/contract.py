@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from sql_tools.contract import VERSION, json_object, to_json
+from sql_tools.json_contract import VERSION, json_object, to_json
 
 __all__ = ["VERSION", "json_line", "print_json", "to_json"]
 

@@ -115,8 +115,8 @@ def _cache(settings: "Settings") -> Finding:
 
 def _model(settings: "Settings") -> Finding:
     from app.open_model import is_url
-    from model_service import weights
     from model_service.errors import ModelServiceError
+    from model_service.weights import store as weights
     from sql_tools.settings import IN_ACCOUNT
 
     if settings.model.startswith(IN_ACCOUNT):

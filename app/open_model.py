@@ -6,9 +6,11 @@ from contextlib import suppress
 from langchain_core.language_models import BaseChatModel
 from pydantic import SecretStr
 
-from model_service import local, prefix, weights
 from model_service.errors import ModelServiceError, ServerError
-from model_service.llama_client import LocalModel
+from model_service.llama import local
+from model_service.llama import prefix_cache as prefix
+from model_service.llama.client import LocalModel
+from model_service.weights import store as weights
 from sql_tools.errors import ModelError
 from sql_tools.llms import create_model
 from sql_tools.models import Question

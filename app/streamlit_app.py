@@ -4,13 +4,13 @@ from typing import Protocol
 
 import streamlit as st
 
-from app import state
-from app.background import Job
-from app.chat import Desk, Trouble, settings_or_trouble, start_opening
-from app.plain import plain
-from app.render import render_answer, render_note, render_progress, render_trouble
-from app.sidebar import render_sidebar
-from app.suggestions import onboarding_questions, suggest_questions
+from app.chat import state
+from app.chat.background import Job
+from app.chat.plain import plain
+from app.chat.render import render_answer, render_note, render_progress, render_trouble
+from app.chat.sidebar import render_sidebar
+from app.chat.suggestions import onboarding_questions, suggest_questions
+from app.chat.turn import Desk, Trouble, settings_or_trouble, start_opening
 from sql_tools.models import Answer
 from sql_tools.semantic import semantics_of
 from sql_tools.settings import Settings

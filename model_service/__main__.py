@@ -19,8 +19,8 @@ Command = Callable[[argparse.Namespace], None]
 
 def info(args: argparse.Namespace) -> None:
     """Print parameters, memory, layouts on some GPUs and the roofline; needs only config.json."""
-    from model_service.arctic.info import describe
-    from model_service.arctic.stored_heads import read_stored_config
+    from model_service.checkpoints.stored_heads import read_stored_config
+    from model_service.commands.info import describe
     from model_service.gpus import find_gpu
 
     print("\n".join(describe(read_stored_config(args.checkpoint), args.gpus, find_gpu(args.gpu))))
@@ -28,7 +28,7 @@ def info(args: argparse.Namespace) -> None:
 
 def check(args: argparse.Namespace) -> None:
     """Say whether all files are there, whole, and hold what config.json describes; of the weights nothing is read."""
-    from model_service.arctic.checkpoint import open_whole
+    from model_service.checkpoints.load import open_whole
 
     _, stored = open_whole(args.checkpoint)
     files = {tensor.path for tensor in stored.values()}
@@ -39,14 +39,14 @@ def check(args: argparse.Namespace) -> None:
 
 def logits(args: argparse.Namespace) -> None:
     """Write the fp32 logits [T, V] that follow each of the ids to a .npy file."""
-    from model_service.arctic.write_logits import write_logits
+    from model_service.commands.write_logits import write_logits
 
     write_logits(args.checkpoint, args.ids, args.out, args.dtype, args.device)
 
 
 def generate(args: argparse.Namespace) -> None:
     """Print what the model writes after each prompt."""
-    from model_service.arctic.complete import Options, complete
+    from model_service.commands.complete import Options, complete
 
     options = Options(
         args.checkpoint, args.dtype, args.device, args.max_new_tokens, args.temperature, args.top_p, args.seed
@@ -57,7 +57,7 @@ def generate(args: argparse.Namespace) -> None:
 
 def tokenizer(args: argparse.Namespace) -> None:
     """Write tokenizer.json and its settings in the form vLLM loads, from the checkpoint's tokenizer.model."""
-    from model_service.arctic.tokenizer_export import export_tokenizer
+    from model_service.checkpoints.tokenizer_export import export_tokenizer
 
     export_tokenizer(args.checkpoint, args.out)
     print(f"Wrote tokenizer.json and tokenizer_config.json to {args.out}")
@@ -65,15 +65,15 @@ def tokenizer(args: argparse.Namespace) -> None:
 
 def quantize(args: argparse.Namespace) -> None:
     """Write the checkpoint with its large matrices in FP8, as vLLM and this model load it; goes on after a stop."""
-    from model_service.arctic.quantize import quantize
+    from model_service.checkpoints.quantize import quantize
 
     print(f"Wrote {quantize(args.checkpoint, args.out)}")
 
 
 def dequantize(args: argparse.Namespace) -> None:
     """Write an FP8 checkpoint, ours or Snowflake's released DeepSpeed one, with plain weights; goes on after a stop."""
-    from model_service.arctic.device import find_dtype
-    from model_service.arctic.quantize import dequantize
+    from model_service.checkpoints.quantize import dequantize
+    from model_service.commands.device import find_dtype
 
     dtype = find_dtype(args.dtype)
     assert dtype is not None
@@ -82,7 +82,7 @@ def dequantize(args: argparse.Namespace) -> None:
 
 def export_gguf(args: argparse.Namespace) -> None:
     """Write the checkpoint as one GGUF file for llama.cpp."""
-    from model_service.arctic.gguf_export import export_gguf
+    from model_service.checkpoints.gguf_export import export_gguf
 
     print(f"Wrote {export_gguf(args.checkpoint, args.out, args.type, with_tokenizer=not args.without_tokenizer)}")
 
@@ -90,11 +90,11 @@ def export_gguf(args: argparse.Namespace) -> None:
 def bench(args: argparse.Namespace) -> None:
     """Print tokens per second of this model, vLLM and llama.cpp on the same random weights; on a GPU one rank's rate."""
     if args.device != "cpu":
-        from model_service.arctic.bench_slice import bench_slice
+        from model_service.bench.slice import bench_slice
 
         bench_slice(args.device)
         return
-    from model_service.arctic.bench import bench
+    from model_service.bench.models import bench
 
     bench(args.scratch, args.rounds)
 

@@ -12,11 +12,11 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import HumanMessage, SystemMessage
 
 from app.open_model import open_model
-from sql_tools.eval_report import wilson95
-from sql_tools.evaluate import EvalQuestion, database, read_questions, sample
+from sql_tools.evaluation.evaluate import EvalQuestion, database, read_questions, sample
+from sql_tools.evaluation.gold import GoldError, is_ordered, run_gold
+from sql_tools.evaluation.report import wilson95
+from sql_tools.evaluation.score import compare_rows
 from sql_tools.generate import sql_in
-from sql_tools.gold import GoldError, is_ordered, run_gold
-from sql_tools.score import compare_rows
 from sql_tools.settings import read_settings
 
 SYSTEM = "You are an expert in SQLite. Write one SQL query that answers the question. Answer with the SQL alone."

@@ -18,7 +18,7 @@ from sql_tools.errors import CopilotError, ModelError
 from sql_tools.llms.key import without_key
 from sql_tools.models import Context, Question
 from sql_tools.prompt import answerable_prompt
-from sql_tools.vocabulary import NOTHING_SAID, unknown_words
+from sql_tools.retrieval.vocabulary import NOTHING_SAID, unknown_words
 from sql_tools.words import NEGATES, words_of
 
 TOP_LOGPROBS = 20

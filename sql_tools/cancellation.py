@@ -1,4 +1,4 @@
-"""Giving work up from another thread: what runs for one asker ends where it runs, and what others asked for goes on.
+"""Cancelling from another thread: what runs for one asker is stopped in the engine; other askers' work goes on.
 
 One warehouse and one model serve everybody of a process, so neither has a `cancel` of its own: it would stop strangers'
 queries. Instead whoever may want to stop runs the work `within` a Cancellation; an engine or a model that starts something

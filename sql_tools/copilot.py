@@ -10,8 +10,8 @@ from langchain_core.language_models import BaseChatModel
 
 from sql_tools.abstain import doubt, says_too_little, weigh
 from sql_tools.answer import answer
-from sql_tools.doubts import Doubts, doubts
-from sql_tools.empty import is_empty, why_empty
+from sql_tools.diagnostics.diagnose import Diagnosis, diagnose
+from sql_tools.diagnostics.empty_result import is_empty, why_empty
 from sql_tools.errors import (
     InvalidSQLError,
     OverBudgetError,
@@ -22,7 +22,6 @@ from sql_tools.errors import (
     WarehouseError,
 )
 from sql_tools.execute import execute
-from sql_tools.fingerprints import prompt_hash
 from sql_tools.generate import generate
 from sql_tools.grammar import require_match, sendable
 from sql_tools.models import (
@@ -41,9 +40,11 @@ from sql_tools.models import (
     ValidSQL,
 )
 from sql_tools.prompt import prompt, repair_prompt, without_values
-from sql_tools.proof import model_name, proof
+from sql_tools.proof.card import model_name, proof
+from sql_tools.proof.hashes import prompt_hash
 from sql_tools.query_tag import tag_field, tagged
 from sql_tools.refuse import refuse
+from sql_tools.retrieval.vocabulary import unknown_words
 from sql_tools.retrieve import catalog_of, retrieve
 from sql_tools.semantic import semantics_of
 from sql_tools.semantic.defined import require_defined
@@ -51,7 +52,6 @@ from sql_tools.semantic.matching import verified_for
 from sql_tools.semantic.verified import LAPSED, verified_answer, verified_check
 from sql_tools.settings import Settings
 from sql_tools.validate import validate
-from sql_tools.vocabulary import unknown_words
 from sql_tools.vote import vote
 from sql_tools.warehouses import Warehouse
 
@@ -119,7 +119,7 @@ def check(sql: str, warehouse: Warehouse, settings: Settings, *, ask_data: bool 
     except OverBudgetError as error:
         problem = Problem(rule="scan_budget", message=f"{error.message} {error.hint}".strip())
         return CheckReport(allowed=False, sql=error.sql, problems=(problem,))
-    found = doubts(valid.text, context, warehouse) if ask_data else Doubts()
+    found = diagnose(valid.text, context, warehouse) if ask_data else Diagnosis()
     return CheckReport(allowed=True, sql=valid.text, checks=valid.checks + found.checks, rewritten=found.rewritten)
 
 
@@ -311,7 +311,7 @@ class _Run:
         with self._stage("answer"):
             winner, agreed = vote([result for _, result in outcomes])
             valid, result = outcomes[winner]
-            found = doubts(valid.text, context, self.warehouse)
+            found = diagnose(valid.text, context, self.warehouse)
             checks = self.lapsed + valid.checks + found.checks
             if self.renewed:
                 checks += (Check(name="catalog", passed=True, detail=self.renewed),)

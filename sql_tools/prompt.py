@@ -8,8 +8,8 @@ import re
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 
-from sql_tools.identifiers import quote
 from sql_tools.models import Attempt, Column, Context, Question, Table, Turn
+from sql_tools.query.identifiers import quote
 from sql_tools.semantic.prompt_text import semantic_text
 from sql_tools.untrusted import data, is_instruction, is_safe_name, one_line, spoken
 

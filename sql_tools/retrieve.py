@@ -15,10 +15,10 @@ from weakref import WeakKeyDictionary
 
 from sql_tools.errors import WarehouseError
 from sql_tools.models import Context, Question, Table, ValueMatch
-from sql_tools.ranking import TableIndex
+from sql_tools.retrieval.ranking import TableIndex
+from sql_tools.retrieval.terms import PLAIN, terms_of
 from sql_tools.semantic import semantics_of
 from sql_tools.semantic.matching import named_metrics
-from sql_tools.terms import PLAIN, terms_of
 from sql_tools.warehouses import Warehouse
 from sql_tools.words import fold, singular
 

@@ -1,4 +1,4 @@
-"""Names, comments, stored values and earlier questions are data: made harmless before a model reads them.
+"""Texts of others (names, comments, stored values, earlier questions) made harmless before a model reads them.
 
 They stay on one line, within a length, without control or invisible characters, without the marks by which chat models
 tell who speaks. What looks like an instruction to a model is left out altogether, and `flagged` says so. A list of

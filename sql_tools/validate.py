@@ -9,13 +9,14 @@ from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
 from sql_tools.errors import CopilotError, InvalidSQLError, UnavailableError, WarehouseError
-from sql_tools.identifiers import folded
 from sql_tools.models import Check, Context, DraftSQL, ValidSQL
+from sql_tools.query.identifiers import folded
 from sql_tools.rules import (
     MENDS,
     Rule,
     asked,
     bounds,
+    grouping,
     habits,
     joins,
     logic,
@@ -60,7 +61,7 @@ RULES: tuple[Rule, ...] = (
     habits.grouped_columns,
     order.ties_are_broken,
     types.types_go_together,
-    types.groups_have_one_value,
+    grouping.groups_have_one_value,
 )
 MAX_SQL_CHARS = 50_000
 logging.getLogger("sqlglot").addHandler(logging.NullHandler())  # its warnings are no news to a user

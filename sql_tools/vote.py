@@ -1,4 +1,4 @@
-"""Results -> the one most drafts agree on: different SQL that returns the same rows counts as the same answer."""
+"""Results of several drafts -> the one most of them agree on; SQL texts that return the same rows are one vote."""
 
 from collections import Counter
 from collections.abc import Sequence

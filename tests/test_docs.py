@@ -8,7 +8,7 @@ import pytest
 import typer
 
 from app import cli
-from sql_tools import doubts, fanout
+from sql_tools.diagnostics import diagnose, fan_out
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "tests/fake_snowflake/README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -83,4 +83,4 @@ def test_every_file_of_the_readmes_tree_is_there() -> None:
 
 def test_every_check_that_warns_is_explained() -> None:
     listed = set(re.findall(r"^\| `(\w+)` \|", (ROOT / "docs/proof.md").read_text(encoding="utf-8"), re.MULTILINE))
-    assert {check.__name__ for check in doubts.ALL} | {fanout.CHECK} <= listed
+    assert {check.__name__ for check in diagnose.ALL} | {fan_out.CHECK} <= listed

@@ -1,4 +1,4 @@
-"""The handlers of the stored procedures: each hands its arguments to `sql_tools.in_account`, staged beside it as a zip.
+"""The handlers of the stored procedures: each hands its arguments to `sql_tools.in_account.procedures`, staged beside it as a zip.
 
 Staged as one flat module; deploy/08_procedures.sql names the functions. `record` alone runs with its owner's rights, so it
 needs nothing but the standard library: what it can do is all there is to read here.
@@ -17,42 +17,42 @@ MAX_TEXT = 100_000
 
 def ask(session: Any, question: str, options: dict | None = None) -> dict:
     """ASK: the answer to a question, with its rows."""
-    from sql_tools import in_account
+    from sql_tools.in_account import procedures as in_account
 
     return in_account.ask(session, question, options, _deployment())
 
 
 def generate_sql(session: Any, question: str, options: dict | None = None) -> dict:
     """GENERATE_SQL: the answer with its SQL, not run."""
-    from sql_tools import in_account
+    from sql_tools.in_account import procedures as in_account
 
     return in_account.generate_sql(session, question, options, _deployment())
 
 
 def check_sql(session: Any, sql_text: str, options: dict | None = None) -> dict:
     """CHECK_SQL: whether the SQL would be let through."""
-    from sql_tools import in_account
+    from sql_tools.in_account import procedures as in_account
 
     return in_account.check_sql(session, sql_text, options, _deployment())
 
 
 def explain_sql(session: Any, sql_text: str, options: dict | None = None) -> dict:
     """EXPLAIN_SQL: what the SQL reads, in words."""
-    from sql_tools import in_account
+    from sql_tools.in_account import procedures as in_account
 
     return in_account.explain_sql(session, sql_text, options, _deployment())
 
 
 def refresh_catalog(session: Any, options: dict | None = None) -> dict:
     """REFRESH_CATALOG: the tables that the caller may ask about, kept for the rest of the session."""
-    from sql_tools import in_account
+    from sql_tools.in_account import procedures as in_account
 
     return in_account.refresh_catalog(session, options, _deployment())
 
 
 def feedback(session: Any, answer_id: str, verdict: str, remark: str | None = None) -> dict:
     """FEEDBACK: an answer was right or wrong."""
-    from sql_tools import in_account
+    from sql_tools.in_account import procedures as in_account
 
     return in_account.feedback(session, answer_id, verdict, remark, _deployment())
 
@@ -77,7 +77,7 @@ def _hash(text: str | None) -> str | None:
 
 
 def _deployment() -> Any:
-    from sql_tools.in_account import read_deployment
+    from sql_tools.in_account.procedures import read_deployment
 
     return read_deployment(_settings_path())
 

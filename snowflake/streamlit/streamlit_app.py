@@ -18,9 +18,9 @@ for archive in ("app.zip", "sql_tools.zip"):
     if str(HERE / archive) not in sys.path:
         sys.path.insert(0, str(HERE / archive))
 
-from app.chat_in_account import settings_in_account, start_opening_in_account  # noqa: E402
+from app.chat.in_account import settings_in_account, start_opening_in_account  # noqa: E402
 from app.streamlit_app import main  # noqa: E402
-from sql_tools.in_account import read_deployment  # noqa: E402
+from sql_tools.in_account.procedures import read_deployment  # noqa: E402
 
 deployment = read_deployment(HERE / "copilot_settings.json")
 

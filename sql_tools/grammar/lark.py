@@ -21,8 +21,8 @@ from sql_tools.errors import CopilotError
 from sql_tools.grammar.scope import ABSENT, Layout, holders_of, in_common, layout, loose, of_shared, of_table, places
 from sql_tools.grammar.stack import ALWAYS, NEVER
 from sql_tools.grammar.words import GAP, MUST, keywords, terminals
-from sql_tools.identifiers import needs_quotes, reserved
 from sql_tools.models import Table
+from sql_tools.query.identifiers import needs_quotes, reserved
 
 HEAD = "%llguidance {}\n"
 MAX_TABLES = 64  # llguidance follows 2,000 possibilities at once; more tables than these have more

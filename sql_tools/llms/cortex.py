@@ -17,7 +17,7 @@ from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 
 from sql_tools.errors import ModelError, QueryTimeoutError, SettingsError, WarehouseError
-from sql_tools.identifiers import quote
+from sql_tools.query.identifiers import quote
 from sql_tools.settings import Settings
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class SnowflakeChat(BaseChatModel):
     """A model that a SELECT calls; greedy unless a call says otherwise. `function` empty means AI_COMPLETE."""
 
     model_name: str
-    statements: Any  # sql_tools.warehouses.snowflake_statements.Statements
+    statements: Any  # sql_tools.warehouses.snowflake.statements.Statements
     function: str = ""
     says_yes_or_no: bool = True  # no probabilities come back, so whether the schema can tell is asked in words
 
@@ -88,8 +88,8 @@ def create(settings: Settings, session: "Session | None" = None) -> SnowflakeCha
 
     SettingsError if the name is empty, WarehouseError if no connection can be opened.
     """
-    from sql_tools.warehouses.snowflake_connect import open_session
-    from sql_tools.warehouses.snowflake_statements import Statements
+    from sql_tools.warehouses.snowflake.connect import open_session
+    from sql_tools.warehouses.snowflake.statements import Statements
 
     kind, _, name = settings.model.partition(":")
     if not name.strip():
@@ -140,6 +140,6 @@ def _parts(name: str) -> list[str]:
 
 
 def _text(value: str) -> str:
-    from sql_tools.warehouses.snowflake_catalog import text
+    from sql_tools.warehouses.snowflake.catalog import text
 
     return text(value)

@@ -2,7 +2,7 @@
 
 A request that waits for its answer cannot be told to stop from another thread; its socket can. So each request has a
 connection of its own (`Connection: close`), whose socket is known as soon as it is open (the `trace` extension of httpx).
-llama.cpp ends a completion when its client is gone, but notices that only while it streams (tests/app/test_stop.py).
+llama.cpp ends a completion when its client is gone, but notices that only while it streams (tests/app/chat/test_stop.py).
 """
 
 import socket

@@ -1,4 +1,5 @@
-"""What a draft must pass: one rule a function, each `Rule`: tree, context -> the tree and a note of what it saw or changed."""
+"""What a draft must pass, one function a rule. A `Rule` takes tree and context, raises InvalidSQLError or returns the tree, which
+it may have changed, and a note for the answer's checks."""
 
 from collections.abc import Callable
 

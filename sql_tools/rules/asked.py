@@ -1,4 +1,4 @@
-"""What the question asks and a draft left out: a row for each, a flag, a name instead of a key.
+"""Adds to a draft what the question's words ask for: GROUP BY for "for each X", a flag's condition, a name instead of a key.
 
 Each rule acts only where the schema leaves one reading, and says so in the check.
 """
@@ -7,10 +7,10 @@ import re
 
 from sqlglot import exp
 
-from sql_tools.identifiers import identifier, same
 from sql_tools.models import Column, Context, Table
+from sql_tools.query.identifiers import identifier, same
+from sql_tools.query.join_paths import Edge, append_joins, key_edges, pair_of, plain_sources, shortest
 from sql_tools.rules import mend
-from sql_tools.rules.joins import Edge, append_joins, key_edges, pair_of, plain_sources, shortest
 from sql_tools.words import NEGATES, words_of
 
 EACH = re.compile(

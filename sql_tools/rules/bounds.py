@@ -1,4 +1,4 @@
-"""A read that ends: recursion with a bound, and no product of tables larger than the limit.
+"""Queries end: recursion has a bound, and no product of tables is larger than the limit.
 
 Both are estimates from the tree and the tables' row counts: what they miss, the time limit stops.
 """
@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping
 
 from sqlglot import exp
 
-from sql_tools.catalog_index import tables_named
 from sql_tools.errors import InvalidSQLError
 from sql_tools.models import Context
+from sql_tools.query.tables import tables_named
 
 LESS = (exp.LT, exp.LTE)
 STEPS = (exp.Add, exp.DateAdd, exp.TsOrDsAdd, exp.TimestampAdd)

@@ -3,10 +3,10 @@
 from sqlglot import exp
 
 from sql_tools.errors import InvalidSQLError
-from sql_tools.identifiers import same
 from sql_tools.models import Column, Context, Table
+from sql_tools.query.identifiers import same
+from sql_tools.query.join_paths import plain_sources
 from sql_tools.rules import mend
-from sql_tools.rules.joins import plain_sources
 from sql_tools.words import words_of
 
 NUMBERS = ("INT", "DOUBLE", "FLOAT", "REAL", "DECIMAL", "NUMERIC", "NUMBER", "HUGEINT")

@@ -1,12 +1,12 @@
-"""Conditions that no row can meet, though what was meant is plain."""
+"""Rewrites conditions that no row can meet: `c = 'a' AND c = 'b'`, and `=` with a subquery of several rows."""
 
 import re
 
 from sqlglot import exp
 
 from sql_tools.errors import InvalidSQLError
-from sql_tools.grain import parts_of
 from sql_tools.models import Context
+from sql_tools.query.conditions import parts_of
 from sql_tools.rules import mend
 from sql_tools.words import fold
 

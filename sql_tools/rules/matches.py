@@ -1,4 +1,4 @@
-"""What a joined table is for: its columns, a match, or nothing; a join that only matches must not repeat rows.
+"""Rewrites joins that only test for a match: removed, made IN (...), NOT IN (...) or LEFT JOIN, as the question's words ask.
 
 The top silent error of generated SQL is a join that multiplies what is listed or counted. Each rule here changes the
 tree only where the keys prove the repetition, and says so in the check.
@@ -8,11 +8,11 @@ import re
 
 from sqlglot import exp
 
-from sql_tools.identifiers import identifier, same
 from sql_tools.models import Context, Table
+from sql_tools.query.identifiers import identifier, same
+from sql_tools.query.join_paths import Edge, bound_column, owns, pair_of, plain_sources, table_node
+from sql_tools.retrieval.vocabulary import NOTHING_SAID, unknown_words
 from sql_tools.rules import mend
-from sql_tools.rules.joins import Edge, bound_column, owns, pair_of, plain_sources, table_node
-from sql_tools.vocabulary import NOTHING_SAID, unknown_words
 from sql_tools.words import NEGATES, words_of
 
 COUNTED = re.compile(r"\b(?:how many|number of|count)\s+(?:the\s+|different\s+|distinct\s+)?(\w+)", re.IGNORECASE)

@@ -8,10 +8,10 @@ that do exist.
 from sqlglot import exp
 from sqlglot.optimizer.scope import Scope, traverse_scope
 
-from sql_tools.catalog_index import tables_meant
 from sql_tools.errors import InvalidSQLError
-from sql_tools.identifiers import identifier, nearest, same
 from sql_tools.models import Context, Table
+from sql_tools.query.identifiers import identifier, nearest, same
+from sql_tools.query.tables import tables_meant
 from sql_tools.words import singular, words_of
 
 

@@ -1,11 +1,11 @@
-"""The same question gives the same rows every time: where LIMIT cuts among rows that tie, the tie is broken by a key."""
+"""Breaks ties: ORDER BY with LIMIT gets a key as its last column, so that the same rows come each time."""
 
 from sqlglot import exp
 
-from sql_tools.identifiers import identifier
 from sql_tools.models import Context
+from sql_tools.query.identifiers import identifier
+from sql_tools.query.join_paths import plain_sources
 from sql_tools.rules import mend
-from sql_tools.rules.joins import plain_sources
 
 
 @mend

@@ -2,17 +2,17 @@
 
 A deny list loses: each new statement, table function or file reader of an engine is open until somebody remembers it.
 Here what is not named is refused. Given up: a function nobody has listed yet is refused too, until it is added to
-`read_functions`, or to the setting `allow_functions`. Comments are no part of a tree: what runs is written without them.
+`allowed_functions`, or to the setting `allow_functions`. Comments are no part of a tree: what runs is written without them.
 """
 
 import re
 
 from sqlglot import exp
 
-from sql_tools.catalog_index import tables_named
 from sql_tools.errors import InvalidSQLError
 from sql_tools.models import Context
-from sql_tools.rules.read_functions import CLASSES, arity_of, takes
+from sql_tools.query.tables import tables_named
+from sql_tools.rules.allowed_functions import CLASSES, arity_of, takes
 
 NODES = frozenset(
     """Select Union Except Intersect Subquery With CTE From Join Where Group Having Qualify Order Ordered Limit Offset

@@ -1,12 +1,12 @@
-"""Ratios that are the same number whatever the data: the part divided by itself."""
+"""Ratios that are 1 whatever the data, since part and whole are the same rows."""
 
 import re
 
 from sqlglot import exp
 
 from sql_tools.errors import InvalidSQLError
-from sql_tools.grain import parts_of
 from sql_tools.models import Context
+from sql_tools.query.conditions import bare, parts_of, repeated
 from sql_tools.rules import mend
 
 ASKED = re.compile(r"\b(?:ratio|share|percent(?:age)?|proportion|fraction|rate|out of|how much of)\b|%", re.IGNORECASE)
@@ -30,26 +30,6 @@ def shares_are_of_all(tree: exp.Expr, context: Context) -> tuple[exp.Expr, str]:
             dropped += again
     words = ", ".join(condition.sql(context.dialect) for condition in dropped)
     return tree, f"{words} picks the part, so WHERE keeps the whole" if words else "no share is of itself"
-
-
-def bare(side: exp.Expr) -> exp.Expr:
-    """What is divided, without what only guards or scales it: casts, NULLIF, parentheses, a factor."""
-    while True:
-        guarded = isinstance(side, (exp.Paren, exp.Cast, exp.Nullif))
-        if guarded or (isinstance(side, exp.Mul) and isinstance(side.expression, exp.Literal)):
-            side = side.this
-        elif isinstance(side, exp.Mul) and isinstance(side.this, exp.Literal):
-            side = side.expression
-        else:
-            return side
-
-
-def repeated(ratio: exp.Expr, select: exp.Select) -> list[exp.Expr]:
-    """The conditions of WHERE that a CASE or FILTER of the ratio asks again, and nothing else."""
-    where = select.args.get("where")
-    asked = [node.this.unnest() for node in ratio.find_all(exp.If)]
-    asked += [node.expression.this.unnest() for node in ratio.find_all(exp.Filter)]
-    return [part for part in parts_of(where.this if where else None) if part in asked]
 
 
 def _drop(select: exp.Select, conditions: list[exp.Expr]) -> None:

@@ -1,4 +1,4 @@
-"""What no row can answer because the types don't go together, and columns that a group has many values of.
+"""No number is compared with a word: operands and arguments whose types do not go together.
 
 sqlglot binds names but lets these through; an engine refuses them in its own words, some only when it meets the row. A
 kind is known of stored columns, literals, casts and common functions; where it is not known nothing is refused.
@@ -10,10 +10,9 @@ from collections.abc import Iterator
 from sqlglot import exp
 
 from sql_tools.errors import InvalidSQLError
-from sql_tools.grain import Grain, grains, own
-from sql_tools.held import kind_of, stored_column
 from sql_tools.models import Context
-from sql_tools.once import groups_of
+from sql_tools.query.grain import Grain, grains, stored_column
+from sql_tools.query.types import kind_of
 
 DATE = re.compile(
     r"\s*[+-]?\d{1,6}[-/]\d{1,2}[-/]\d{1,2}([ T]\d{1,2}:\d{2}.*)?\s*\Z|\s*(-?infinity|epoch)\s*\Z", re.IGNORECASE
@@ -22,7 +21,6 @@ HEX = re.compile(r"\s*0[xXbB][0-9a-fA-F]+\s*\Z")
 TIME = re.compile(r"\s*\d{1,2}:\d{2}")
 MEASURES = (exp.Sum, exp.Avg, exp.Stddev, exp.StddevPop, exp.StddevSamp, exp.Variance, exp.VariancePop, exp.Median)
 COMPARISONS = (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE)
-AGGREGATES = (exp.AggFunc, exp.WithinGroup, exp.Anonymous, exp.AnonymousAggFunc)
 SAME_KIND = (exp.Min, exp.Max, exp.AnyValue, exp.Paren, exp.Neg, exp.Coalesce, exp.Alias, exp.Distinct)
 NUMBERS = (exp.Count, exp.Sum, exp.Avg, exp.Length, exp.Abs, exp.Round, exp.Year, exp.Month, exp.Day, exp.DateDiff)
 TEXTS = (exp.Lower, exp.Upper, exp.Concat, exp.Substring, exp.Trim, exp.DPipe)
@@ -38,54 +36,6 @@ def types_go_together(tree: exp.Expr, context: Context) -> tuple[exp.Expr, str]:
                     words = f"{node.sql(context.dialect)}{problem}."
                     raise InvalidSQLError(words, hint, rule="types_go_together")
     return tree, "nothing of one type is used as another"
-
-
-def groups_have_one_value(tree: exp.Expr, context: Context) -> tuple[exp.Expr, str]:
-    """Beside an aggregate each column is grouped or aggregated; InvalidSQLError names the one that is not."""
-    for grain in grains(tree, context):
-        groups = groups_of(grain)
-        aggregates = [
-            a for a in own(grain.select, exp.AggFunc) if a.find_ancestor(exp.Window, exp.Select) is grain.select
-        ]
-        if groups is None or not (groups or aggregates):
-            continue
-        for column in _loose(grain, groups):
-            shown = column.sql(context.dialect)
-            raise InvalidSQLError(
-                f"{shown} has many values in a group: it is neither grouped nor aggregated.",
-                f"Add {shown} to GROUP BY, or take MIN({shown}), MAX({shown}) or ANY_VALUE({shown}).",
-                rule="groups_have_one_value",
-            )
-    return tree, "each column beside an aggregate is grouped or aggregated"
-
-
-def _loose(grain: Grain, groups: list[exp.Expr]) -> Iterator[exp.Column]:
-    homes = {home for e in groups if isinstance(e, exp.Column) and (home := grain.home(e))}
-    texts = {e.sql().lower() for e in groups}
-    outputs = {e.alias.lower() for e in grain.select.expressions if e.alias}
-    for column in own(grain.select, exp.Column):
-        home = grain.home(column) if isinstance(column, exp.Column) else None
-        if not isinstance(column, exp.Column) or home is None or home in homes or isinstance(column.this, exp.Star):
-            continue
-        in_output = column.find_ancestor(exp.Order, exp.Having, exp.Qualify, exp.Select) is grain.select
-        if not in_output and not column.table and column.name.lower() in outputs:
-            continue
-        if not _is_settled(column, grain.select, texts):
-            yield column
-
-
-def _is_settled(column: exp.Column, select: exp.Select, texts: set[str]) -> bool:
-    """Is it inside an aggregate or what may be one, or part of what is grouped by?"""
-    node = column.parent
-    while node is not None and node is not select:
-        if isinstance(node, AGGREGATES) or _is_filtered_aggregate(node) or node.sql().lower() in texts:
-            return True
-        node = node.parent
-    return False
-
-
-def _is_filtered_aggregate(node: exp.Expr) -> bool:
-    return isinstance(node, exp.Filter) and isinstance(node.this, AGGREGATES)
 
 
 def _clash(node: exp.Expr, grain: Grain, dialect: str) -> Iterator[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""Literals are written as the data stores them, on the column that stores them.
+"""Text literals are rewritten as the data stores them ('haiti' -> 'Haiti'), on the column that stores them.
 
 Works where a column's distinct values are all known. A value that is not in the column compared but in exactly one
 place the keys or FROM lead to is looked up there: `flights.airline = 'United Airlines'` with a numeric key becomes
@@ -8,10 +8,10 @@ place the keys or FROM lead to is looked up there: `flights.airline = 'United Ai
 from sqlglot import exp
 
 from sql_tools.errors import InvalidSQLError
-from sql_tools.identifiers import identifier
 from sql_tools.models import Column, Context, Table
+from sql_tools.query.identifiers import identifier
+from sql_tools.query.join_paths import bound_column, table_node
 from sql_tools.rules import mend
-from sql_tools.rules.joins import bound_column, table_node
 from sql_tools.words import fold
 
 TEXT = ("VARCHAR", "TEXT", "STRING", "CHAR")

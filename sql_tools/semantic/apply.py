@@ -9,9 +9,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from sql_tools.identifiers import same
 from sql_tools.models import Column, ForeignKey, QueryResult, Semantics, Table
-from sql_tools.probe import Probe
+from sql_tools.query.identifiers import same
 from sql_tools.semantic.account import read_view
 from sql_tools.semantic.bind import Bindings, Bound
 from sql_tools.semantic.model import Relationship, SemanticModel
@@ -20,6 +19,7 @@ from sql_tools.semantic.resolve import resolve
 from sql_tools.settings import Settings
 from sql_tools.untrusted import flagged
 from sql_tools.warehouses import Warehouse
+from sql_tools.warehouses.probe import Probe
 
 MAX_SECONDS_FOR_KEYS = 3.0
 MAX_SAMPLES = 20

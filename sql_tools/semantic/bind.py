@@ -12,10 +12,9 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
-from sql_tools.catalog_index import tables_meant, tables_named
-from sql_tools.ctes import names_cte
-from sql_tools.identifiers import same
 from sql_tools.models import Column, Table
+from sql_tools.query.identifiers import same
+from sql_tools.query.tables import names_cte, tables_meant, tables_named
 from sql_tools.semantic.model import BaseTable, Dimension, Fact, LogicalTable, SemanticModel
 
 WRITTEN_IN = "snowflake"  # the dialect of the file's SQL, whatever engine runs it

@@ -13,9 +13,9 @@ from sqlglot.errors import SqlglotError
 from sqlglot.optimizer.scope import Scope, traverse_scope
 
 from sql_tools.errors import InvalidSQLError
-from sql_tools.identifiers import same
-from sql_tools.join_keys import stored_table
 from sql_tools.models import Check, Context, Definition, Semantics, ValidSQL
+from sql_tools.query.identifiers import same
+from sql_tools.query.join_keys import stored_table
 from sql_tools.semantic.matching import is_called, metric_groups
 
 CHECK = "metrics_as_defined"

@@ -10,11 +10,10 @@ from dataclasses import dataclass, field
 import sqlglot
 from sqlglot import exp
 
-from sql_tools.catalog_index import tables_meant
-from sql_tools.ctes import names_cte
-from sql_tools.identifiers import identifier, same
-from sql_tools.join_keys import leaves_of, sources_of, stored_table
 from sql_tools.models import Context, Definition, Semantics, Table
+from sql_tools.query.identifiers import identifier, same
+from sql_tools.query.join_keys import leaves_of, sources_of, stored_table
+from sql_tools.query.tables import names_cte, tables_meant
 from sql_tools.semantic.matching import is_called
 from sql_tools.semantic.resolve import in_place
 

@@ -9,9 +9,9 @@ import unicodedata
 from collections.abc import Iterator
 from functools import lru_cache
 
-from sql_tools.identifiers import same
 from sql_tools.models import Definition, Semantics, Verified
-from sql_tools.vocabulary import NOTHING_SAID
+from sql_tools.query.identifiers import same
+from sql_tools.retrieval.vocabulary import NOTHING_SAID
 from sql_tools.words import words_of
 
 TOKEN = re.compile(r"\d+(?:[.,:]\d+)+|[^\W_]+|[<>=≤≥!%$€£¥+*/#&|^~()-]")

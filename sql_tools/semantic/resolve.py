@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 
 from sqlglot import exp
 
-from sql_tools.identifiers import identifier, nearest, same
 from sql_tools.models import Definition, Semantics, Table, Verified
+from sql_tools.query.identifiers import identifier, nearest, same
 from sql_tools.semantic.bind import Bindings, Bound, parsed
 from sql_tools.semantic.model import Dimension, Fact, Filter, LogicalTable, Metric, Named, SemanticModel, VerifiedQuery
 from sql_tools.semantic.yaml_lines import Path as Place

@@ -2,7 +2,7 @@
 
 sqlglot writes most of it. Where its DuckDB says something else than Snowflake's documentation, a small rewrite of the tree
 here puts it right; where DuckDB has no such thing, `refused` says so, since rows that only look right are worse than none.
-Each has its documented cases in tests/sql_tools/fixtures/snowflake_dialect.sql, source beside each. What is given up: a
+Each has its documented cases in tests/sql_tools/transpile/fixtures/snowflake_dialect.sql, source beside each. What is given up: a
 quotient keeps more digits than Snowflake's, so compare it at Snowflake's scale, as `diff` does; session parameters such as
 WEEK_START are taken to have their defaults.
 """

@@ -1,13 +1,9 @@
-"""One engine a file. `open_warehouse` picks the file; each defines `connect(target, settings)`."""
+"""The `Warehouse` protocol. Each engine is a folder whose `warehouse.py` defines `connect(target, settings)`."""
 
-import os
 from collections.abc import Callable
-from pathlib import Path
 from typing import Protocol
 
-from sql_tools.errors import WarehouseError
 from sql_tools.models import QueryResult, Table
-from sql_tools.settings import Settings
 
 OnProgress = Callable[[str, float], None]  # what is being done, and the fraction done
 
@@ -42,42 +38,3 @@ class Warehouse(Protocol):
         """Rows of one SELECT; QueryTimeoutError past `timeout_seconds`."""
 
     def close(self) -> None: ...
-
-
-def open_warehouse(target: str, settings: Settings, on_progress: OnProgress | None = None) -> Warehouse:
-    """The warehouse `target` names: `demo`, a .duckdb or SQLite file, a folder of CSV/Parquet files, or `snowflake`,
-    with `:NAME` for one of the connections in connections.toml.
-
-    The demo is built and foreign files are loaded on first use, both kept in the cache; `on_progress` hears of that.
-    Where `settings.semantic` names a semantic file, its meaning is in the tables. Raises WarehouseError with a hint when
-    there is nothing to read, SemanticFileError if that file is no good.
-    """
-    opened = _open(target, settings, on_progress)
-    if not settings.semantic:
-        return opened
-    from sql_tools.semantic.apply import with_semantics  # it needs this file
-
-    try:
-        return with_semantics(opened, settings)
-    except BaseException:
-        opened.close()
-        raise
-
-
-def _open(target: str, settings: Settings, on_progress: OnProgress | None) -> Warehouse:
-    if target.partition(":")[0].lower() == "snowflake":
-        from sql_tools.warehouses import snowflake
-
-        return snowflake.connect(target, settings, on_progress=on_progress)
-    from sql_tools.warehouses import demo, duckdb, load  # they need the engine; `import sql_tools` must not
-
-    if target == "demo":
-        return duckdb.connect(demo.demo_path(settings, on_progress), settings, name="demo")
-    path = Path(target).expanduser()
-    if not target.strip() or not os.path.exists(path):  # unlike Path.exists, False for a name too long
-        raise WarehouseError(
-            f"There is no file or folder at {target!r}.",
-            "Give a .duckdb or .sqlite file, a folder of CSV or Parquet files, or `demo`.",
-        )
-    loaded = load.loaded_path(path, settings, on_progress) if load.must_load(path) else path
-    return duckdb.connect(loaded, settings, name=target)

@@ -14,7 +14,7 @@ import duckdb
 from sql_tools.errors import WarehouseError
 from sql_tools.settings import Settings
 from sql_tools.warehouses import OnProgress
-from sql_tools.warehouses.load import build_once
+from sql_tools.warehouses.files.load import build_once
 
 VERSION = "1"  # raise it when the same scale would give another file
 SCALE_FACTOR = 0.01  # 60,000 lines of 15,000 orders; 1 is what Snowflake holds

@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 
 from app import cli, doctor
 from app.doctor import Finding, examine
-from model_service import weights
+from model_service.weights import store as weights
 
 
 @pytest.fixture(autouse=True)

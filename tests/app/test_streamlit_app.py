@@ -10,11 +10,11 @@ import streamlit as st
 from langchain_core.language_models import FakeListChatModel
 from streamlit.testing.v1 import AppTest
 
-from app import chat
+from app.chat import turn as chat
 from sql_tools.errors import ModelError
 from sql_tools.models import Answer, Column, Question, ResultColumn, Table, Turn
 
-PAGE = Path(chat.__file__).with_name("streamlit_app.py")
+PAGE = Path(chat.__file__).parents[1] / "streamlit_app.py"
 ORDERS = Table(
     schema_name="main",
     name="ORDERS",

@@ -13,12 +13,12 @@ import torch
 from torch import Tensor, nn
 
 from model_service.arctic.attention import causal_mask, rotations
-from model_service.arctic.bench import read_bandwidth
 from model_service.arctic.cache import KVCache
 from model_service.arctic.config import ArcticConfig
 from model_service.arctic.layers import Linear
 from model_service.arctic.model import DecoderLayer
 from model_service.arctic.moe import route
+from model_service.bench.models import read_bandwidth
 
 TRUE_WIDTH = {"vocab_size": 32, "hidden_size": 7168, "intermediate_size": 4864, "num_hidden_layers": 1}
 TRUE_WIDTH |= {"num_attention_heads": 56, "num_key_value_heads": 8, "num_experts_per_tok": 2}

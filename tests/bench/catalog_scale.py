@@ -29,9 +29,9 @@ from retrieval_sets import snow_questions
 
 from sql_tools.models import Table
 from sql_tools.settings import Settings
-from sql_tools.warehouses.snowflake_catalog import Place
-from sql_tools.warehouses.snowflake_index import SnowflakeIndex
-from sql_tools.warehouses.snowflake_kept import KeptCatalog
+from sql_tools.warehouses.snowflake.catalog import Place
+from sql_tools.warehouses.snowflake.index import SnowflakeIndex
+from sql_tools.warehouses.snowflake.kept import KeptCatalog
 
 KILL_BYTES = 50 * 10**6  # kept by then
 FROM = re.compile(r'FROM "([^"]+)"\.INFORMATION_SCHEMA\.(TABLES|COLUMNS) WHERE TABLE_SCHEMA = \'([^\']+)\'')

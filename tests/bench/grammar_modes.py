@@ -17,8 +17,8 @@ from typing import Any
 
 from app.open_model import open_model
 from sql_tools.copilot import ask
-from sql_tools.eval_log import Verdict
-from sql_tools.evaluate import database, evaluate, read_questions, sample
+from sql_tools.evaluation.evaluate import database, evaluate, read_questions, sample
+from sql_tools.evaluation.log import Verdict
 from sql_tools.settings import Settings, read_settings
 
 MODES = ("never", "repair", "always")

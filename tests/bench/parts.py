@@ -18,10 +18,10 @@ from langchain_core.language_models import BaseChatModel
 
 from app.open_model import open_model
 from sql_tools import copilot, validate
-from sql_tools.completion_cache import CompletionCache
-from sql_tools.doubts import Doubts
-from sql_tools.eval_log import Verdict
-from sql_tools.evaluate import evaluate, read_questions
+from sql_tools.diagnostics.diagnose import Diagnosis
+from sql_tools.evaluation.completion_cache import CompletionCache
+from sql_tools.evaluation.evaluate import evaluate, read_questions
+from sql_tools.evaluation.log import Verdict
 from sql_tools.rules import bounds, habits, logic, matches, reads, types
 from sql_tools.settings import read_settings
 
@@ -77,7 +77,7 @@ def taken_out(changed: tuple[str, ...]) -> Iterator[None]:
     with ExitStack() as stack:
         stack.enter_context(patch.object(validate, "RULES", kept))
         if "numbers" in changed:
-            stack.enter_context(patch.object(copilot, "doubts", lambda *args: Doubts()))
+            stack.enter_context(patch.object(copilot, "diagnose", lambda *args: Diagnosis()))
             stack.enter_context(patch.object(copilot, "why_empty", lambda *args: ""))
         if "proof" in changed:
             stack.enter_context(patch.object(copilot._Run, "_proof", lambda *args: None))

@@ -2,7 +2,7 @@
 
 SPIDER_FOLDER holds dev.json, dev_duckdb.jsonl ({id, sql}) and databases/<db_id>.sqlite. For the golds of 200 questions (seed
 7), p50 and p95 in ms of finding the context, making its grammar and matching the SQL with it, checking, and asking the data for
-doubts. Then one statement is checked against catalogs of 100 and of 100,000 columns, by turns: the ratio of the medians.
+diagnostics. Then one statement is checked against catalogs of 100 and of 100,000 columns, by turns: the ratio of the medians.
 """
 
 import json
@@ -16,14 +16,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from sql_tools.doubts import doubts
+from sql_tools.diagnostics.diagnose import diagnose
 from sql_tools.errors import CopilotError
 from sql_tools.grammar import require_match, sendable
 from sql_tools.models import Column, Context, DraftSQL, Question, Table
+from sql_tools.open_warehouse import open_warehouse
 from sql_tools.retrieve import retrieve
 from sql_tools.settings import Settings
 from sql_tools.validate import validate
-from sql_tools.warehouses import Warehouse, open_warehouse
+from sql_tools.warehouses import Warehouse
 
 Times = dict[str, list[float]]
 ROUNDS = 200
@@ -58,7 +59,7 @@ def measure(text: str, sql: str, warehouse: Warehouse, settings: Settings, times
     timed(parts, "grammar", lambda: matched(context, sql))
     try:
         valid = timed(parts, "checks", lambda: validate(draft, context, explain=warehouse.explain))
-        timed(parts, "doubts", lambda: doubts(valid.text, context, warehouse))
+        timed(parts, "diagnostics", lambda: diagnose(valid.text, context, warehouse))
     except CopilotError:
         return
     for part, spent in parts.items():

@@ -15,21 +15,22 @@ from pathlib import Path
 from typing import Any
 
 from langchain_core.language_models import FakeListChatModel
+from sql_tools.open_warehouse import open_warehouse
 from sqlglot import exp, parse_one
 
 from sql_tools.errors import CopilotError
 from sql_tools.execute import execute
-from sql_tools.join_evidence import join_evidence
-from sql_tools.lineage import lineage
 from sql_tools.models import Context, DraftSQL
-from sql_tools.probe import Probe
-from sql_tools.proof import proof
-from sql_tools.reading import reading
-from sql_tools.replay import Kept, replay
+from sql_tools.proof.card import proof
+from sql_tools.proof.describe import reading
+from sql_tools.proof.join_evidence import join_evidence
+from sql_tools.proof.lineage import lineage
+from sql_tools.proof.replay import Kept, replay
 from sql_tools.retrieve import catalog_of
 from sql_tools.settings import Settings
 from sql_tools.validate import validate
-from sql_tools.warehouses import Warehouse, open_warehouse
+from sql_tools.warehouses import Warehouse
+from sql_tools.warehouses.probe import Probe
 
 MODEL = FakeListChatModel(responses=[""])
 

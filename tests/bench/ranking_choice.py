@@ -25,10 +25,10 @@ from numpy.typing import NDArray
 from recall import CUTS, catalog, find, tell, within
 from retrieval_sets import Asked, QuestionSet, full_name, snow, spider_train, unseen_sets
 
-from sql_tools.families import families
 from sql_tools.models import Table
-from sql_tools.ranking import LINKING, Weights, neighbours
-from sql_tools.terms import COLUMN, FIELDS, grams, pairs, placed, words
+from sql_tools.retrieval.ranking import LINKING, Weights, neighbours
+from sql_tools.retrieval.table_families import families
+from sql_tools.retrieval.terms import COLUMN, FIELDS, grams, pairs, placed, words
 
 TEXTBOOK = Weights(name=2.0, place=1.0, comment=1.0, column=1.0, column_comment=0.5, value=0.5, gram=0.25, pair=0.5,
                    whole_name=0.4, saturation=1.2, length=0.75, database=0.4, link=0.1, rare=20)  # fmt: skip

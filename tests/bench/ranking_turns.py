@@ -1,6 +1,6 @@
 """Today's ranking and an earlier one, by turns on the same questions: recall, time, and what Spider's prompts hold.
 
-    git show 71907c5:sql_tools/ranking.py > /tmp/before.py
+    git show 71907c5:sql_tools/retrieval/ranking.py > /tmp/before.py
     .venv/bin/python tests/bench/ranking_turns.py FOLDER /tmp/before.py
 
 FOLDER is that of ranking_choice.py, and so are the halves: today's weights were chosen on the first, not looking at the
@@ -20,7 +20,7 @@ from recall import Loaded, catalog, find, tell, within
 from retrieval_sets import Asked, QuestionSet, full_name, snow, spider_train, unseen_sets
 
 from sql_tools.models import Question
-from sql_tools.ranking import TableIndex
+from sql_tools.retrieval.ranking import TableIndex
 from sql_tools.retrieve import Catalog, _catalogs, retrieve
 from sql_tools.settings import Settings
 

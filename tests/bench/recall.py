@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from retrieval_sets import Asked, full_name
 
 from sql_tools.models import Table
-from sql_tools.ranking import TableIndex, Weights
+from sql_tools.retrieval.ranking import TableIndex, Weights
 from sql_tools.retrieve import Catalog
 
 CUTS = (10, 20, 50)

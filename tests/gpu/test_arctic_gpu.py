@@ -43,7 +43,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def quantized(tmp_path_factory: pytest.TempPathFactory, checkpoint: Path) -> Path:
-    from model_service.arctic.quantize import quantize
+    from model_service.checkpoints.quantize import quantize
 
     out = tmp_path_factory.mktemp("fp8") / "checkpoint"
     quantize(checkpoint, out)
@@ -52,7 +52,7 @@ def quantized(tmp_path_factory: pytest.TempPathFactory, checkpoint: Path) -> Pat
 
 def logprobs(checkpoint: Path, dtype: Any, device: str, ids: list[int] = IDS) -> np.ndarray:
     """[T, V] of our torch model."""
-    from model_service.arctic.checkpoint import load_model
+    from model_service.checkpoints.load import load_model
 
     return load_model(checkpoint, dtype=dtype, device=device).logits(ids).log_softmax(-1).double().cpu().numpy()
 
@@ -87,7 +87,7 @@ def vllm_texts(checkpoint: Path, quantized: Path) -> dict[str, Any]:
 
     if current_platform.is_cpu():
         pytest.skip("this vLLM is built for the CPU")
-    from tests.model_service.vllm.engines import Engine, Round
+    from tests.model_service.serving.vllm.engines import Engine, Round
 
     ways: dict[str, tuple[Path, dict[str, Any]]] = {
         "eager": (checkpoint, {}),
@@ -100,7 +100,7 @@ def vllm_texts(checkpoint: Path, quantized: Path) -> dict[str, Any]:
         folder = Path(tempfile.mkdtemp())
         engine = Engine(model, (Round((tuple(IDS),)),), {"dtype": "bfloat16", "gpu_memory_utilization": 0.5} | options)
         (folder / "job").write_bytes(pickle.dumps([engine]))
-        command = [sys.executable, "-c", "from tests.model_service.vllm.engines import main; main()"]
+        command = [sys.executable, "-c", "from tests.model_service.serving.vllm.engines import main; main()"]
         subprocess.run([*command, str(folder / "job"), str(folder / "results")], cwd=ROOT, check=True)
         texts[name] = pickle.loads((folder / "results").read_bytes())[0][0][0]
     return texts

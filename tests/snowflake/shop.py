@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-from app.deploy import read_steps, run_steps
-from app.deploy_files import build
-from app.deploy_variables import project_root, read_variables
+from app.deploy.files import build
+from app.deploy.steps import read_steps, run_steps
+from app.deploy.variables import project_root, read_variables
 
 ROOT = project_root()
 SHOP = (

@@ -15,8 +15,8 @@ from page import settled
 from streamlit.connections import snowflake_connection as callers
 from streamlit.testing.v1 import AppTest
 
-from app.deploy_files import build
-from app.deploy_variables import project_root, read_variables
+from app.deploy.files import build
+from app.deploy.variables import project_root, read_variables
 
 ROOT = project_root()
 VARIABLES = {

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from packaging.requirements import Requirement
 
-from app.deploy_files import build
-from app.deploy_variables import project_root, read_variables
+from app.deploy.files import build
+from app.deploy.variables import project_root, read_variables
 
 ROOT = project_root()
 VARIABLES = {"COPILOT_MODEL": "cortex:m", "COPILOT_DATA_DATABASE": "SHOP", "COPILOT_DATA_SCHEMA": "PUBLIC"}

@@ -13,9 +13,9 @@ from shop import ROOT, VARIABLES, deploy_shop
 from typer.testing import CliRunner
 
 from app.cli import app
-from app.deploy import read_step, run_steps
-from app.deploy_files import build
-from app.deploy_variables import read_variables
+from app.deploy.files import build
+from app.deploy.steps import read_step, run_steps
+from app.deploy.variables import read_variables
 from sql_tools.errors import WarehouseError
 
 SNOW = ROOT / ".venv-snow" / "bin" / "snow"
@@ -69,7 +69,7 @@ def test_a_failure_says_what_was_done_and_what_not_and_it_can_go_on(shop: Any, t
 def test_the_command_runs_what_it_planned(shop: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {**VARIABLES, "COPILOT_BUILD": str(tmp_path / "built")}.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr("sql_tools.warehouses.snowflake_connect.open_session", lambda connection: shop.admin())
+    monkeypatch.setattr("sql_tools.warehouses.snowflake.connect.open_session", lambda connection: shop.admin())
     planned = CliRunner().invoke(app, ["deploy", "--plan", "--only", "roles,data"])
     assert planned.exit_code == 0
     assert not (tmp_path / "built").exists()
@@ -82,7 +82,7 @@ def test_the_command_runs_what_it_planned(shop: Any, tmp_path: Path, monkeypatch
 
 
 def test_nothing_is_taken_away_unless_it_is_meant(shop: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sql_tools.warehouses.snowflake_connect.open_session", lambda connection: pytest.fail("opened"))
+    monkeypatch.setattr("sql_tools.warehouses.snowflake.connect.open_session", lambda connection: pytest.fail("opened"))
     assert CliRunner().invoke(app, ["deploy", "--teardown"], input="n\n").exit_code == 3
 
 

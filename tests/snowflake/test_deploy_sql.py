@@ -9,8 +9,8 @@ import sqlglot
 import yaml
 from packaging.requirements import Requirement
 
-from app.deploy import choose, plan_text, read_step, read_steps
-from app.deploy_variables import VARIABLE, project_root, read_variables
+from app.deploy.steps import choose, plan_text, read_step, read_steps
+from app.deploy.variables import VARIABLE, project_root, read_variables
 from sql_tools.errors import SettingsError
 from sql_tools.semantic.read import read_text
 
@@ -36,7 +36,7 @@ def test_the_files_are_numbered_without_gaps() -> None:
 def test_every_variable_has_a_default_and_every_default_a_use() -> None:
     texts = [
         path.read_text("utf-8")
-        for path in [*FOLDER.rglob("*.sql"), ROOT / "app/deploy_files.py", ROOT / "app/deploy_command.py"]
+        for path in [*FOLDER.rglob("*.sql"), ROOT / "app/deploy/files.py", ROOT / "app/commands/deploy.py"]
     ]
     used = set(re.findall(r"COPILOT_[A-Z_]+", "\n".join(texts)))
     assert set(VARIABLES) <= used

@@ -10,8 +10,8 @@ import pytest
 from firm import COUNT, FIRM, GUESSES, KNOWN, OTHER, QUESTIONS, VIEW, attacks, leaks
 from shop import ANSWERS, SHOP, deploy_shop
 
-from sql_tools import in_account
-from sql_tools.in_account import Deployment
+from sql_tools.in_account import procedures as in_account
+from sql_tools.in_account.procedures import Deployment
 
 HOME = "ARCTIC_COPILOT.CORE"
 KEPT = f"{HOME}_KEPT"

@@ -13,12 +13,12 @@ import duckdb
 import pytest
 from shop import ANSWERS, SHOP, deploy_shop
 
-from app.chat import Desk, start_turn
-from app.deploy_variables import project_root
-from sql_tools import in_account
-from sql_tools.contract import to_json
+from app.chat.turn import Desk, start_turn
+from app.deploy.variables import project_root
 from sql_tools.errors import SettingsError
-from sql_tools.in_account import Deployment, begin, feedback
+from sql_tools.in_account import procedures as in_account
+from sql_tools.in_account.procedures import Deployment, begin, feedback
+from sql_tools.json_contract import to_json
 from sql_tools.llms import create_model
 from sql_tools.models import Answer
 

@@ -24,18 +24,19 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 from shop import deploy_shop
+from sql_tools.open_warehouse import open_warehouse
 
-from app.demo import ACTS
-from app.deploy_variables import project_root
+from app.commands.demo import ACTS
+from app.deploy.variables import project_root
 from sql_tools import Settings, ask
-from sql_tools.cells_agree import families_differ
-from sql_tools.contract import json_object
-from sql_tools.in_account import Deployment, asking, choose_settings, open_in_account
+from sql_tools.diff.cells import families_differ
+from sql_tools.in_account.procedures import Deployment, asking, choose_settings, open_in_account
+from sql_tools.json_contract import json_object
 from sql_tools.llms import create_model
 from sql_tools.models import Question
-from sql_tools.warehouses import Warehouse, open_warehouse
+from sql_tools.warehouses import Warehouse
 from sql_tools.warehouses.demo import SCHEMA_FILE, TABLES, demo_path
-from sql_tools.warehouses.snowflake import from_session
+from sql_tools.warehouses.snowflake.warehouse import from_session
 
 HERE = Path(__file__).parent
 SNOW = project_root() / ".venv-snow/bin/snow"
@@ -293,7 +294,7 @@ def test_ask_on_snowflake_answers_as_duckdb_does(case: Case, opened: Any, on_duc
 
 @pytest.fixture(scope="module")
 def desk(reader: Any, opened: Any) -> tuple[Warehouse, Settings, Any]:
-    """As the chat in the account has it open, each answer recorded (app/chat_in_account.py)."""
+    """As the chat in the account has it open, each answer recorded (app/chat/in_account.py)."""
     deployment = Deployment(settings={**DEPLOYED, "max_rows": MAX_ROWS}, record=f"{HOME}.RECORD")
     settings = choose_settings(None, deployment)
     return open_in_account(reader, settings), settings, asking(reader, deployment, "CHAT")

@@ -18,11 +18,12 @@ from langchain_core.messages import HumanMessage
 from served import Served, adapter_at, between, free_port
 from shop import SHOP, deploy_shop
 
-from sql_tools import Settings, ask, in_account
+from sql_tools import Settings, ask
 from sql_tools.errors import ModelError
-from sql_tools.in_account import Deployment
+from sql_tools.in_account import procedures as in_account
+from sql_tools.in_account.procedures import Deployment
 from sql_tools.llms import create_model
-from sql_tools.warehouses.snowflake import from_session
+from sql_tools.warehouses.snowflake.warehouse import from_session
 
 HOME = "ARCTIC_COPILOT.CORE"
 FUNCTION = f"{HOME}.COMPLETE"

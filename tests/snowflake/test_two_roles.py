@@ -21,20 +21,21 @@ from langchain_core.callbacks import CallbackManagerForLLMRun
 from langchain_core.language_models import SimpleChatModel
 from langchain_core.messages import BaseMessage
 
+from app.chat.suggestions import onboarding_questions, suggest_questions
+from app.commands.kept_answers import read_answer
 from app.contract import json_line
-from app.kept_answers import read_answer
-from app.suggestions import onboarding_questions, suggest_questions
 from sql_tools import Settings, ask, retrieve
-from sql_tools.completion_cache import CompletionCache
 from sql_tools.copilot import check
-from sql_tools.diff import checked
+from sql_tools.diff.compare import checked
 from sql_tools.errors import CopilotError
+from sql_tools.evaluation.completion_cache import CompletionCache
 from sql_tools.models import Question
-from sql_tools.replay import kept_answer, replay
+from sql_tools.proof.replay import kept_answer, replay
 from sql_tools.semantic import semantics_of
 from sql_tools.semantic.apply import with_semantics
-from sql_tools.warehouses import Warehouse, snowflake_kept
-from sql_tools.warehouses import snowflake as engine
+from sql_tools.warehouses import Warehouse
+from sql_tools.warehouses.snowflake import kept as snowflake_kept
+from sql_tools.warehouses.snowflake import warehouse as engine
 
 
 class Listening(SimpleChatModel):

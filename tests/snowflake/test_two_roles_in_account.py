@@ -18,9 +18,9 @@ from page import settled
 from streamlit.connections import snowflake_connection as callers
 from streamlit.testing.v1 import AppTest, local_script_runner
 
-from app.deploy import read_steps, run_steps
-from app.deploy_files import build
-from app.deploy_variables import project_root, read_variables
+from app.deploy.files import build
+from app.deploy.steps import read_steps, run_steps
+from app.deploy.variables import project_root, read_variables
 
 HOME = "ARCTIC_COPILOT.CORE"
 ROOT = project_root()
@@ -158,7 +158,7 @@ def test_a_desk_shared_between_viewers_is_caught(
     open_page: Callable[[str], AppTest], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A mutant: the first viewer's desk serves all."""
-    from app import chat_in_account
+    from app.chat import in_account as chat_in_account
 
     first: list[Any] = []
     start = chat_in_account.start_opening_in_account

@@ -19,8 +19,8 @@ from container import SERVICE_TOKEN, Ingress, container
 from firm import CANARY, COUNT, FIRM, GUESSES, KNOWN, OTHER, QUESTIONS, VARIABLES, attacks, leaks
 from viewer import BROWSER, DRIVER, PATIENCE_SECONDS, Viewer, until
 
-from app.deploy_files import build
-from app.deploy_variables import project_root, read_variables
+from app.deploy.files import build
+from app.deploy.variables import project_root, read_variables
 
 pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
 pytestmark = [
@@ -34,7 +34,7 @@ MUTANTS = {
     "one desk for all": ('scope="session", ', ""),
     "answers kept by question": (
         "deployment = read",
-        "import app.state as chat\n"
+        "import app.chat.state as chat\n"
         "kept = chat.__dict__.setdefault('kept', {})\n"
         "plain = chat.__dict__.setdefault('plain', chat.start_turn)\n"
         "chat.start_turn = lambda desk, asked, turns: kept.setdefault(asked, None) or kept.update({asked: plain(desk, asked, turns)}) or kept[asked]\n"

@@ -4,7 +4,7 @@ import pytest
 
 from sql_tools.abstain import doubt, says_too_little, weigh
 from sql_tools.models import Column, Context, Question, Table, Turn, ValueMatch
-from sql_tools.vocabulary import unknown_words
+from sql_tools.retrieval.vocabulary import unknown_words
 
 TABLE = Table(
     schema_name="main",

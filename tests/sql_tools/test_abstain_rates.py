@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sql_tools.open_warehouse import open_warehouse
 
-from app.demo import ACTS
+from app.commands.demo import ACTS
 from app.open_model import open_model
 from sql_tools import ask
 from sql_tools.settings import Settings
-from sql_tools.warehouses import Warehouse, open_warehouse
+from sql_tools.warehouses import Warehouse
 
 QUESTIONS: dict[str, list[str]] = json.loads((Path(__file__).parent / "fixtures" / "demo_questions.json").read_text())
 SETTINGS = Settings()

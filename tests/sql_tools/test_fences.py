@@ -9,8 +9,8 @@ from sql_tools.errors import InvalidSQLError, QueryTimeoutError, WarehouseError
 from sql_tools.models import Column, Context, DraftSQL, Table
 from sql_tools.settings import Settings
 from sql_tools.validate import validate
-from sql_tools.warehouses.duckdb import _configuration
-from sql_tools.warehouses.duckdb_process import Processes
+from sql_tools.warehouses.duckdb.process import Processes
+from sql_tools.warehouses.duckdb.warehouse import _configuration
 
 DOCS = Path(__file__).parents[2] / "docs" / "safety.md"
 ATTACKS = {

@@ -19,8 +19,8 @@ from sql_tools.errors import InvalidSQLError
 from sql_tools.models import Column, Context, DraftSQL, Table
 from sql_tools.validate import RULES, validate
 
-FIXTURES = Path(__file__).parent / "fixtures"
-DATA = Path(__file__).parents[2] / "sql_tools" / "data"
+FIXTURES = Path(__file__).parent / "rules" / "fixtures"
+DATA = Path(__file__).parents[2] / "sql_tools" / "redteam" / "data"
 SECONDS = 6.0  # for the fuzzer
 MAX_SECONDS_EACH = 2.0
 SERIES = {"range", "generate_series", "unnest", "flatten"}  # DuckDB has no table function flatten: it refuses

@@ -15,11 +15,11 @@ import pytest
 torch = pytest.importorskip("torch", reason="the Arctic model needs torch: `make venv-vllm` installs it")
 
 from model_service.arctic import moe  # noqa: E402
-from model_service.arctic.checkpoint import load_model  # noqa: E402
 from model_service.arctic.config import read_config  # noqa: E402
-from model_service.arctic.quantize import quantize  # noqa: E402
-from model_service.arctic.tensor_stream import open_checkpoint  # noqa: E402
 from model_service.arctic.tensors import QUANTIZED, tensor_specs  # noqa: E402
+from model_service.checkpoints.load import load_model  # noqa: E402
+from model_service.checkpoints.quantize import quantize  # noqa: E402
+from model_service.checkpoints.tensor_stream import open_checkpoint  # noqa: E402
 
 real_route = moe.route
 MakeCheckpoint = Callable[..., Path]

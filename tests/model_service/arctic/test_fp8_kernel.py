@@ -10,9 +10,9 @@ import pytest
 torch = pytest.importorskip("torch", reason="the Arctic model needs torch: `make venv-vllm` installs it")
 
 from model_service.arctic import fp8, fp8_kernel  # noqa: E402
-from model_service.arctic.checkpoint import load_model  # noqa: E402
-from model_service.arctic.quantize import quantize  # noqa: E402
-from tests.model_service.arctic.conftest import MakeCheckpoint  # noqa: E402
+from model_service.checkpoints.load import load_model  # noqa: E402
+from model_service.checkpoints.quantize import quantize  # noqa: E402
+from tests.model_service.conftest import MakeCheckpoint  # noqa: E402
 
 
 @pytest.fixture(autouse=True)

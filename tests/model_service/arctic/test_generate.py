@@ -6,11 +6,11 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="the Arctic model needs torch: `make venv-vllm` installs it")
 
-from model_service.arctic.checkpoint import load_model  # noqa: E402
 from model_service.arctic.generate import Sampling, choose, generate  # noqa: E402
 from model_service.arctic.model import Arctic  # noqa: E402
+from model_service.checkpoints.load import load_model  # noqa: E402
 from model_service.errors import RequestError  # noqa: E402
-from tests.model_service.arctic.conftest import MakeCheckpoint  # noqa: E402
+from tests.model_service.conftest import MakeCheckpoint  # noqa: E402
 
 PROMPTS = [[5, 9, 200], [7], [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11], [300, 301]]
 

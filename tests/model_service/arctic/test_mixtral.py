@@ -15,9 +15,9 @@ import pytest
 torch = pytest.importorskip("torch", reason="the Arctic model needs torch: `make venv-vllm` installs it")
 transformers = pytest.importorskip("transformers", reason="the oracle is transformers: `make venv-vllm` installs it")
 
-from model_service.arctic.checkpoint import load_model  # noqa: E402
-from tests.model_service.arctic.conftest import MakeCheckpoint  # noqa: E402
+from model_service.checkpoints.load import load_model  # noqa: E402
 from tests.model_service.arctic.random_checkpoint import random_tensors  # noqa: E402
+from tests.model_service.conftest import MakeCheckpoint  # noqa: E402
 
 
 def mixtral(checkpoint: Path, seed: int) -> Any:

@@ -9,11 +9,11 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="the Arctic model needs torch: `make venv-vllm` installs it")
 
-from model_service.arctic.checkpoint import load_model  # noqa: E402
 from model_service.arctic.model import Arctic  # noqa: E402
+from model_service.checkpoints.load import load_model  # noqa: E402
 from tests.model_service.arctic import plain_arctic  # noqa: E402
-from tests.model_service.arctic.conftest import MakeCheckpoint  # noqa: E402
 from tests.model_service.arctic.random_checkpoint import random_tensors  # noqa: E402
+from tests.model_service.conftest import MakeCheckpoint  # noqa: E402
 
 # Single precision against double over a few layers: 1e-5 is usual, 1e-4 leaves room, a wrong model is off by 0.1 or more.
 TOLERANCE = 1e-4

@@ -11,7 +11,7 @@ pytest.importorskip("tokenizers", reason="the Arctic tokenizer needs tokenizers:
 sentencepiece = pytest.importorskip("sentencepiece", reason="the oracle is sentencepiece: `make venv-vllm` installs it")
 
 from model_service.arctic.tokenizer import Message, chat_text, open_tokenizer  # noqa: E402
-from model_service.arctic.tokenizer_export import export_tokenizer  # noqa: E402
+from model_service.checkpoints.tokenizer_export import export_tokenizer  # noqa: E402
 from model_service.errors import CheckpointError, RequestError  # noqa: E402
 from tests.model_service.arctic.random_checkpoint import RELEASED, SMALL  # noqa: E402
 from tests.model_service.arctic.tiny_tokenizer import END, START, VOCAB, sentences, write_sentencepiece  # noqa: E402

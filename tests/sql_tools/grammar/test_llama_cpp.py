@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from model_service import local
+from model_service.llama import local
 from sql_tools.grammar import accepts, lark_grammar
 from sql_tools.models import Column, Table
-from tests.model_service import tiny_llama
+from tests.model_service.llama import tiny_llama
 
 WORDS = (
     *(

@@ -10,7 +10,7 @@ from sql_tools import Settings, ask
 from sql_tools.errors import ModelError, SettingsError
 from sql_tools.llms import create_model
 from sql_tools.llms.cortex import as_text, create, read_reply
-from sql_tools.warehouses import snowflake
+from sql_tools.warehouses.snowflake import warehouse as snowflake
 
 CHAT = [SystemMessage("You write SQL."), HumanMessage("It's 5 o'clock \\ now?")]
 

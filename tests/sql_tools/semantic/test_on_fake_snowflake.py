@@ -11,11 +11,12 @@ from sql_tools import Settings, ask
 from sql_tools.errors import WarehouseError
 from sql_tools.semantic import semantics_of
 from sql_tools.semantic.apply import SemanticWarehouse, with_semantics
-from sql_tools.semantic.check import check_semantics
-from sql_tools.semantic.draft import draft
 from sql_tools.semantic.read import read_text
-from sql_tools.semantic.write import yaml_text
-from sql_tools.warehouses import Warehouse, snowflake
+from sql_tools.semantic_authoring.check import check_semantics
+from sql_tools.semantic_authoring.draft import draft
+from sql_tools.semantic_authoring.write import yaml_text
+from sql_tools.warehouses import Warehouse
+from sql_tools.warehouses.snowflake import warehouse as snowflake
 
 from .conftest import FILE as LOCAL_FILE
 from .conftest import ROWS

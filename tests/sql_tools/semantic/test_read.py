@@ -6,7 +6,7 @@ import pytest
 
 from sql_tools.errors import SemanticFileError
 from sql_tools.semantic.read import read_file, read_text
-from sql_tools.semantic.write import yaml_text
+from sql_tools.semantic_authoring.write import yaml_text
 
 HEAD = "name: x\ntables:\n  - name: t\n    base_table: {table: T}\n"
 DOCUMENTED = """

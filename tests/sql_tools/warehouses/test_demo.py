@@ -5,7 +5,7 @@ import pytest
 from sql_tools.errors import WarehouseError
 from sql_tools.settings import Settings
 from sql_tools.warehouses import demo
-from sql_tools.warehouses.duckdb import connect
+from sql_tools.warehouses.duckdb.warehouse import connect
 
 SNOWFLAKE_COLUMNS = {"CUSTOMER": 8, "LINEITEM": 16, "NATION": 4, "ORDERS": 9}
 SNOWFLAKE_COLUMNS |= {"PART": 9, "PARTSUPP": 5, "REGION": 3, "SUPPLIER": 7}

@@ -1,0 +1,1 @@
+"""The commands of `arctic-copilot`, one a file."""

@@ -1,0 +1,1 @@
+"""Speed of the engines, measured side by side."""

@@ -1,0 +1,1 @@
+"""Named models -> verified files on this machine."""

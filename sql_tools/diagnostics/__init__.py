@@ -1,0 +1,1 @@
+"""What warns and lets the answer out: checks of valid SQL against the data."""

@@ -1,0 +1,1 @@
+"""Execution accuracy: our rows against those of a benchmark's own SQL."""

@@ -1,0 +1,236 @@
+"""Which rows of a SELECT's FROM stand for one row of which table: the grain of a join.
+
+From the columns known to be fixed (of one table's row, of a group, equal to a constant) follow, along the equalities of
+ON and WHERE, those of other tables; a table whose unique key is fixed adds at most one row. A table that is not reached
+so may repeat the row one started from. Keys are the declared ones, those that GROUP BY and DISTINCT make in subqueries,
+and what `is_unique` finds in the data. Given up: FROM with UNNEST, VALUES, PIVOT or a lateral query is not judged.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from sqlglot import exp
+from sqlglot.optimizer.scope import Scope, traverse_scope
+
+from sql_tools.models import Column, Context, Table
+from sql_tools.query.conditions import output_at, parts_of
+from sql_tools.query.tables import tables_meant
+
+Name = tuple[str, str]  # alias, column; lower case
+IsUnique = Callable[[Table, frozenset[str]], bool]
+Equality = tuple[Name, Name | None]  # the second is None for a constant
+
+
+@dataclass(frozen=True)
+class Source:
+    """One alias in FROM. `keys` are sets of lower-case columns unique in it; the empty set means a single row."""
+
+    alias: str
+    columns: tuple[str, ...]
+    keys: tuple[frozenset[str], ...]
+    table: Table | None = None
+    shown: str = ""
+
+
+class Grain:
+    """FROM and WHERE of one SELECT: its sources by lower-case alias, and what equals what."""
+
+    def __init__(self, select: exp.Select, sources: dict[str, Source]) -> None:
+        self.select, self.sources = select, sources
+        self.equalities = list(self._equalities())
+
+    def home(self, column: exp.Column) -> Name | None:
+        """The alias and column a column of this SELECT means; None for an output's name or a column from outside."""
+        name = column.name.lower()
+        if column.table:
+            return (column.table.lower(), name) if column.table.lower() in self.sources else None
+        homes = [alias for alias, source in self.sources.items() if name in source.columns]
+        return (homes[0], name) if homes else None
+
+    def reached(self, fixed: set[Name], start: set[str], is_unique: IsUnique | None = None) -> set[str]:
+        """The aliases that have at most one row for each row of those in `start` and value of the columns `fixed`."""
+        known, done = set(fixed), set(start)
+        known |= {one for one, other in self.equalities if other is None}
+        while True:
+            before = len(known), len(done)
+            for one, other in self.equalities:
+                if other is not None and (one in known or one[0] in done or other in known or other[0] in done):
+                    known |= {one, other}
+            for alias, source in self.sources.items():
+                columns = frozenset(column for owner, column in known if owner == alias)
+                if alias not in done and _has_key(source, columns, is_unique):
+                    done.add(alias)
+            if (len(known), len(done)) == before:
+                return done
+
+    def neighbours(self, aliases: set[str], among: set[str]) -> list[str]:
+        """Those of `among`, in FROM's order, that a condition ties to one of `aliases`; all of them if none is tied."""
+        pairs = [(one[0], other[0]) for one, other in self.equalities if other]
+        tied = {b for a, b in pairs if a in aliases} | {a for a, b in pairs if b in aliases}
+        return [a for a in self.sources if a in among & tied] or [a for a in self.sources if a in among]
+
+    def _equalities(self) -> Iterator[Equality]:
+        joins = self.select.args.get("joins") or []
+        where = self.select.args.get("where")
+        for condition in [join.args.get("on") for join in joins] + [where.this if where else None]:
+            for part in parts_of(condition):
+                yield from self._equality(part)
+        earlier = [self.select.args["from_"].this.alias_or_name.lower()]
+        for join in joins:
+            alias = join.this.alias_or_name.lower()
+            shared = [column.name.lower() for column in join.args.get("using") or []]
+            if (join.args.get("method") or "").upper() == "NATURAL":
+                shared = [c for c in self.sources[alias].columns if any(c in self.sources[e].columns for e in earlier)]
+            for column in shared:
+                yield from (((e, column), (alias, column)) for e in earlier if column in self.sources[e].columns)
+            earlier.append(alias)
+
+    def _equality(self, part: exp.Expr) -> Iterator[Equality]:
+        if not isinstance(part, (exp.EQ, exp.NullSafeEQ)):
+            return
+        sides = [part.this.unnest(), part.expression.unnest()]
+        homes = [self.home(side) if isinstance(side, exp.Column) else None for side in sides]
+        if homes[0] and homes[1]:
+            if homes[0][0] != homes[1][0]:
+                yield homes[0], homes[1]
+            return
+        for home, other in ((homes[0], sides[1]), (homes[1], sides[0])):
+            if home and not any(self.home(column) for column in other.find_all(exp.Column)) and not _many(other):
+                yield home, None
+
+
+def grains(tree: exp.Expr, context: Context) -> Iterator[Grain]:
+    """The grain of each SELECT in the tree whose FROM can be judged, inner ones first."""
+    for scope in traverse_scope(tree):
+        if isinstance(scope.expression, exp.Select) and (sources := _sources(scope, context)):
+            yield Grain(scope.expression, sources)
+
+
+def own(select: exp.Select, kind: type[exp.Expr]) -> list[exp.Expr]:
+    """Nodes of a kind that belong to this SELECT itself, not to a subquery of it, nor to its FROM and WHERE."""
+    parts = [*select.expressions, *(select.args[k] for k in ("having", "order", "qualify") if select.args.get(k))]
+    return [n for part in parts for n in part.find_all(kind) if n.find_ancestor(exp.Select) is select]
+
+
+def _many(node: exp.Expr) -> bool:
+    """May comparing with this meet several values? A subquery is one value, a list or ANY are not."""
+    return isinstance(node, (exp.Any, exp.All, exp.Tuple))
+
+
+def _has_key(source: Source, columns: frozenset[str], is_unique: IsUnique | None) -> bool:
+    if any(key <= columns for key in source.keys):
+        return True
+    return bool(columns and is_unique and source.table and is_unique(source.table, columns))
+
+
+def _sources(scope: Scope, context: Context) -> dict[str, Source]:
+    """By lower-case alias; empty if there is none or one that cannot be judged."""
+    select = scope.expression
+    first = select.args.get("from_")
+    joins = [
+        j for j in select.args.get("joins") or [] if j.side not in ("SEMI", "ANTI") and j.kind not in ("SEMI", "ANTI")
+    ]
+    nodes = [first.this if first else None, *(join.this for join in joins)]
+    if select.args.get("laterals") or len(joins) != len(select.args.get("joins") or []):
+        return {}
+    found: dict[str, Source] = {}
+    for node in nodes:
+        source = _source(node, scope, context) if isinstance(node, (exp.Table, exp.Subquery)) else None
+        if source is None or source.alias in found:
+            return {}
+        found[source.alias] = source
+    return found
+
+
+def _source(node: exp.Expr, scope: Scope, context: Context) -> Source | None:
+    if any(node.args.get(key) for key in ("pivots", "joins", "sample")):
+        return None
+    alias = node.alias_or_name
+    inner = scope.sources.get(alias)
+    if isinstance(inner, Scope):
+        columns, keys = _output(inner, context)
+        renamed = [c.name.lower() for c in node.args["alias"].columns] if node.args.get("alias") else []
+        usable = bool(columns) and not renamed
+        return Source(alias.lower(), tuple(columns), keys, shown=alias) if usable else None
+    table = stored(node, context) if isinstance(node, exp.Table) else None
+    if table is None:
+        return None
+    columns = [column.name.lower() for column in table.columns]
+    keys = (frozenset(c.lower() for c in table.primary_key),) if table.primary_key else ()
+    return Source(alias.lower(), tuple(columns), keys, table=table, shown=table.name)
+
+
+def stored(node: exp.Table, context: Context) -> Table | None:
+    """The catalog's table that FROM names; None if it names none."""
+    return next(iter(tables_meant(node, context.catalog)), None)
+
+
+def _output(scope: Scope, context: Context) -> tuple[list[str], tuple[frozenset[str], ...]]:
+    """The lower-case output columns of a subquery or CTE, and the keys its shape gives them."""
+    query = scope.expression
+    if not isinstance(query, exp.Query) or query.is_star:
+        return [], ()
+    names = [select.alias_or_name.lower() for select in query.selects]
+    if not isinstance(query, exp.Select):
+        return names, (frozenset(names),) if query.args.get("distinct") else ()
+    keys: list[frozenset[str]] = []
+    if group := query.args.get("group"):
+        plain = {e.unalias().sql().lower(): e.alias_or_name.lower() for e in query.expressions}
+        plain |= {str(n): name for n, name in enumerate(names, 1)} | {name: name for name in names}
+        outputs = [plain.get(e.sql().lower()) for e in group.expressions]
+        if outputs and all(outputs) and not group.find(exp.Cube, exp.Rollup, exp.GroupingSets):
+            keys.append(frozenset(filter(None, outputs)))
+    elif all(e.find(exp.AggFunc) and not e.find(exp.Window) for e in query.expressions):
+        keys.append(frozenset())
+    elif sources := _sources(scope, context):
+        keys += _passed_on(query, sources)
+    if query.args.get("distinct"):
+        keys.append(frozenset(names))
+    limit = query.args.get("limit")
+    if limit is not None and limit.expression is not None and limit.expression.sql() == "1":
+        keys.append(frozenset())
+    return names, tuple(keys)
+
+
+def _passed_on(query: exp.Select, sources: dict[str, Source]) -> Iterator[frozenset[str]]:
+    """Keys of the inner tables that give each row of the subquery at most once, in the subquery's names."""
+    grain = Grain(query, sources)
+    renamed: dict[Name, str] = {}
+    for e in query.expressions:
+        column = e.unalias()
+        if isinstance(column, exp.Column) and (home := grain.home(column)):
+            renamed[home] = e.alias_or_name.lower()
+    for alias, source in sources.items():
+        for key in source.keys:
+            if all((alias, column) in renamed for column in key) and grain.reached(set(), {alias}) == set(sources):
+                yield frozenset(renamed[alias, column] for column in key)
+
+
+def groups_of(grain: Grain) -> list[exp.Expr] | None:
+    """What is grouped by, positions and output names resolved; None for ROLLUP and the like, and for a position that
+    names no output, or one after a star."""
+    group = grain.select.args.get("group")
+    if group is None:
+        return []
+    if group.args.get("all") or group.args.get("totals") or group.find(exp.Cube, exp.Rollup, exp.GroupingSets):
+        return None
+    outputs = {e.alias.lower(): e.unalias() for e in grain.select.expressions if e.alias}
+    resolved = []
+    for e in group.expressions:
+        if isinstance(e, exp.Literal) and e.is_int:
+            output = output_at(int(e.name), grain.select)
+            if output is None:
+                return None
+            e = output.unalias()
+        elif isinstance(e, exp.Column) and not e.table and grain.home(e) is None:
+            e = outputs.get(e.name.lower(), e)
+        resolved.append(e)
+    return resolved
+
+
+def stored_column(home: Name | None, grain: Grain) -> tuple[Table | None, Column | None]:
+    """The catalog's table and column behind an alias and name; None for a subquery's."""
+    table = grain.sources[home[0]].table if home else None
+    if home is None or table is None:
+        return None, None
+    return table, next((c for c in table.columns if c.name.lower() == home[1]), None)

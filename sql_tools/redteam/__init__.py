@@ -1,0 +1,1 @@
+"""Published attacks, run against the checks and a real engine."""

@@ -1,0 +1,1 @@
+"""SQLite, CSV and Parquet files -> a DuckDB file in the cache."""

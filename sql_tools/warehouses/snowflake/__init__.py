@@ -1,0 +1,1 @@
+"""Snowflake as a warehouse, under the asker's own role."""
