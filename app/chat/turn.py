@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import TypeVar
 
 from langchain_core.language_models import BaseChatModel
-from sql_tools.open_warehouse import open_warehouse
 
 from app.chat.background import Job, Report
 from app.crash_log import write_crash
 from sql_tools.copilot import ask
 from sql_tools.errors import CopilotError
 from sql_tools.models import Answer, Question, Stage, Table, Turn
+from sql_tools.open_warehouse import open_warehouse
 from sql_tools.settings import Settings, read_settings
 from sql_tools.warehouses import Warehouse
 

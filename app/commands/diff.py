@@ -40,13 +40,12 @@ def diff(
     Exit code 0 same, 1 different or failed, 2 wrong usage. Agreement on the tests' stand-in for Snowflake proves the
     plumbing only; docs/dialect.md says what proves the dialect.
     """
-    from sql_tools.open_warehouse import open_warehouse
-
     from app.contract import print_json
     from app.terminal.console import Terminal
     from sql_tools.diff.compare import checked
     from sql_tools.diff.compare import diff as compare
     from sql_tools.errors import SettingsError
+    from sql_tools.open_warehouse import open_warehouse
     from sql_tools.settings import read_settings
 
     terminal, settings = Terminal(), read_settings(warehouse=warehouse, semantic="")

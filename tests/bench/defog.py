@@ -24,7 +24,6 @@ from typing import Any
 
 import duckdb
 from langchain_core.language_models import BaseChatModel
-from sql_tools.open_warehouse import open_warehouse
 
 from app.open_model import open_model
 from sql_tools import ask, read_settings
@@ -32,6 +31,7 @@ from sql_tools.errors import CopilotError
 from sql_tools.evaluation.report import wilson95
 from sql_tools.evaluation.score import compare_rows
 from sql_tools.models import Answer
+from sql_tools.open_warehouse import open_warehouse
 from sql_tools.semantic_authoring.draft import draft
 from sql_tools.semantic_authoring.write import yaml_text
 from sql_tools.transpile import to_duckdb

@@ -11,12 +11,11 @@ import sys
 import time
 from typing import Any
 
-from sql_tools.open_warehouse import open_warehouse
-
 from app.open_model import open_model
 from sql_tools.grammar import sendable
 from sql_tools.llms.grammar_field import grammar_options
 from sql_tools.models import Question
+from sql_tools.open_warehouse import open_warehouse
 from sql_tools.retrieve import retrieve
 from sql_tools.settings import read_settings
 

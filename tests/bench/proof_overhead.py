@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from langchain_core.language_models import FakeListChatModel
-from sql_tools.open_warehouse import open_warehouse
 from sqlglot import exp, parse_one
 
 from sql_tools.errors import CopilotError
 from sql_tools.execute import execute
 from sql_tools.models import Context, DraftSQL
+from sql_tools.open_warehouse import open_warehouse
 from sql_tools.proof.card import proof
 from sql_tools.proof.describe import reading
 from sql_tools.proof.join_evidence import join_evidence

@@ -24,7 +24,6 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 from shop import deploy_shop
-from sql_tools.open_warehouse import open_warehouse
 
 from app.commands.demo import ACTS
 from app.deploy.variables import project_root
@@ -34,6 +33,7 @@ from sql_tools.in_account.procedures import Deployment, asking, choose_settings,
 from sql_tools.json_contract import json_object
 from sql_tools.llms import create_model
 from sql_tools.models import Question
+from sql_tools.open_warehouse import open_warehouse
 from sql_tools.warehouses import Warehouse
 from sql_tools.warehouses.demo import SCHEMA_FILE, TABLES, demo_path
 from sql_tools.warehouses.snowflake.warehouse import from_session

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sql_tools.open_warehouse import open_warehouse
 
 from app.commands.demo import ACTS
 from app.open_model import open_model
 from sql_tools import ask
+from sql_tools.open_warehouse import open_warehouse
 from sql_tools.settings import Settings
 from sql_tools.warehouses import Warehouse
 

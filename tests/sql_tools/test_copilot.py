@@ -11,10 +11,10 @@ from langchain_core.language_models.fake_chat_models import FakeListChatModel
 from langchain_core.messages import AIMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 from pydantic import Field
-from sql_tools.open_warehouse import open_warehouse
 
 from sql_tools import Question, Settings, Turn, ask, check
 from sql_tools.errors import ModelError, QueryTimeoutError, QuestionError
+from sql_tools.open_warehouse import open_warehouse
 from sql_tools.warehouses import Warehouse
 
 

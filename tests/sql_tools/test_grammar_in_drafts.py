@@ -11,12 +11,12 @@ import duckdb
 import pytest
 from langchain_core.language_models.fake_chat_models import FakeListChatModel
 from langchain_core.messages import HumanMessage
-from sql_tools.open_warehouse import open_warehouse
 
 from sql_tools.copilot import ask
 from sql_tools.errors import ModelError
 from sql_tools.generate import generate
 from sql_tools.llms.openai import create
+from sql_tools.open_warehouse import open_warehouse
 from sql_tools.settings import Settings
 
 GRAMMAR = '%llguidance {}\nstart: "SELECT 1"\n'

@@ -2,9 +2,9 @@ import subprocess
 import sys
 
 import pytest
-from sql_tools.open_warehouse import open_warehouse
 
 from sql_tools.errors import WarehouseError
+from sql_tools.open_warehouse import open_warehouse
 
 
 @pytest.mark.parametrize("target", ["missing.duckdb", "", "  ", "a\0b", "x" * 5000])

@@ -13,7 +13,6 @@ from typing import Any
 import duckdb
 import pytest
 from langchain_core.language_models import FakeListChatModel
-from sql_tools.open_warehouse import open_warehouse
 
 from app.chat.background import Job
 from app.chat.turn import Desk, start_turn
@@ -22,6 +21,7 @@ from sql_tools import Settings
 from sql_tools.llms import create_model
 from sql_tools.llms.stoppable import stoppable_client
 from sql_tools.models import Answer
+from sql_tools.open_warehouse import open_warehouse
 from sql_tools.warehouses import Warehouse
 from sql_tools.warehouses.duckdb import process as duckdb_process
 from sql_tools.warehouses.snowflake import warehouse as snowflake

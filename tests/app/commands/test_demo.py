@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 from langchain_core.language_models import FakeListChatModel
-from sql_tools.open_warehouse import open_warehouse
 
 from app.commands import demo
 from app.commands.demo import ACTS, Act, run_demo
@@ -13,6 +12,7 @@ from app.terminal.console import Terminal
 from sql_tools.copilot import ask
 from sql_tools.evaluation.score import compare_rows
 from sql_tools.models import Answer
+from sql_tools.open_warehouse import open_warehouse
 from sql_tools.settings import Settings, read_settings
 from sql_tools.warehouses import Warehouse
 

@@ -10,7 +10,6 @@ from typing import Any
 
 import duckdb
 import pytest
-from sql_tools.open_warehouse import open_warehouse
 
 from sql_tools import Settings
 from sql_tools.diff.cells import cell_agrees, families_differ
@@ -18,6 +17,7 @@ from sql_tools.diff.compare import DiffReport, checked, diff
 from sql_tools.diff.local_copy import MAX_COPIED_ROWS, copy_tables, duckdb_type, tables_used
 from sql_tools.errors import InvalidSQLError, SettingsError, WarehouseError
 from sql_tools.models import Column, DraftSQL, QueryResult, ResultColumn, Table
+from sql_tools.open_warehouse import open_warehouse
 from sql_tools.transpile import to_duckdb
 from sql_tools.validate import parse
 

@@ -16,12 +16,12 @@ from typing import Any
 
 import duckdb
 import pytest
-from sql_tools.open_warehouse import open_warehouse
 
 from sql_tools import Settings
 from sql_tools.diff.compare import checked, diff
 from sql_tools.diff.local_copy import copy_tables
 from sql_tools.errors import InvalidSQLError
+from sql_tools.open_warehouse import open_warehouse
 from sql_tools.warehouses import Warehouse
 from sql_tools.warehouses.snowflake.warehouse import SnowflakeWarehouse, from_session
 

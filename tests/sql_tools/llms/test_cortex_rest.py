@@ -14,7 +14,6 @@ import duckdb
 import openai
 import pytest
 from langchain_core.messages import HumanMessage, SystemMessage
-from sql_tools.open_warehouse import open_warehouse
 from typer.testing import CliRunner
 
 from app.cli import app
@@ -24,6 +23,7 @@ from sql_tools.errors import CopilotError, ModelError, SettingsError
 from sql_tools.generate import generate
 from sql_tools.llms import create_model
 from sql_tools.llms.cortex_rest import CortexChat, is_cortex, token_type
+from sql_tools.open_warehouse import open_warehouse
 
 TOKEN = "pat-Zq7x.secret-4711"
 COUNT = "```sql\nSELECT COUNT(*) AS n FROM orders\n```"

@@ -6,10 +6,10 @@ from typing import Any
 
 import duckdb
 import pytest
-from sql_tools.open_warehouse import open_warehouse
 from sqlglot import parse_one
 
 from sql_tools.models import Context, JoinUsed
+from sql_tools.open_warehouse import open_warehouse
 from sql_tools.proof.join_evidence import join_evidence
 from sql_tools.settings import Settings
 from sql_tools.warehouses import Warehouse

@@ -1,12 +1,12 @@
 """Numbers in GROUP BY and ORDER BY: what they mean, and what happens where they mean nothing."""
 
 import pytest
-from sql_tools.query.conditions import output_at
 from sqlglot import parse_one
 
 from sql_tools.copilot import check
 from sql_tools.models import Context
 from sql_tools.proof.describe import reading
+from sql_tools.query.conditions import output_at
 from sql_tools.settings import Settings
 from sql_tools.warehouses import Warehouse
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from sql_tools.open_warehouse import open_warehouse
 
 from sql_tools import Settings
+from sql_tools.open_warehouse import open_warehouse
 from sql_tools.semantic.apply import SemanticWarehouse
 from sql_tools.semantic.read import read_text
 from sql_tools.warehouses import Warehouse

@@ -4,11 +4,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from sql_tools.open_warehouse import open_warehouse
 
 from sql_tools import Settings
 from sql_tools.errors import SemanticFileError
 from sql_tools.models import ForeignKey, Table
+from sql_tools.open_warehouse import open_warehouse
 from sql_tools.proof.hashes import catalog_hash
 from sql_tools.semantic.apply import SemanticWarehouse, with_semantics
 from sql_tools.warehouses import Warehouse

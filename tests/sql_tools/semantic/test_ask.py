@@ -8,10 +8,10 @@ import duckdb
 import pytest
 from langchain_core.language_models.fake_chat_models import FakeListChatModel
 from pydantic import Field
-from sql_tools.open_warehouse import open_warehouse
 
 from sql_tools import Question, Settings, ask
 from sql_tools.models import Answer, Check, Turn
+from sql_tools.open_warehouse import open_warehouse
 from sql_tools.retrieval.vocabulary import unknown_words
 from sql_tools.retrieve import retrieve
 from sql_tools.semantic.apply import SemanticWarehouse

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from sql_tools.open_warehouse import open_warehouse
 
 from sql_tools import Settings
+from sql_tools.open_warehouse import open_warehouse
 from sql_tools.semantic.model import SemanticModel
 from sql_tools.semantic.read import read_text
 from sql_tools.semantic_authoring.check import check_semantics

@@ -12,11 +12,11 @@ from typing import Any
 import duckdb
 import pytest
 from langchain_core.language_models.fake_chat_models import FakeListChatModel
-from sql_tools.open_warehouse import open_warehouse
 
 from sql_tools import Answer, Settings, ask, check
 from sql_tools.errors import QueryTimeoutError, SettingsError, StaleCatalogError, UnavailableError, WarehouseError
 from sql_tools.evaluation.score import compare_rows
+from sql_tools.open_warehouse import open_warehouse
 from sql_tools.warehouses.snowflake import warehouse as snowflake
 from sql_tools.warehouses.snowflake.warehouse import SnowflakeWarehouse
 
