@@ -73,6 +73,7 @@ class CheckReport(Record):
 
     allowed: bool
     sql: str
+    dialect: str = ""
     problems: tuple[Problem, ...] = ()
     checks: tuple[Check, ...] = ()
     rewritten: str = ""
@@ -115,12 +116,19 @@ def check(sql: str, warehouse: Warehouse, settings: Settings, *, ask_data: bool 
     try:
         valid = validate(DraftSQL(text=sql, dialect=warehouse.dialect), context, explain=warehouse.explain)
     except InvalidSQLError as error:
-        return CheckReport(allowed=False, sql=sql, problems=(Problem(rule=error.rule, message=error.message),))
+        problem = Problem(rule=error.rule, message=error.message)
+        return CheckReport(allowed=False, sql=sql, dialect=warehouse.dialect, problems=(problem,))
     except OverBudgetError as error:
         problem = Problem(rule="scan_budget", message=f"{error.message} {error.hint}".strip())
-        return CheckReport(allowed=False, sql=error.sql, problems=(problem,))
+        return CheckReport(allowed=False, sql=error.sql, dialect=warehouse.dialect, problems=(problem,))
     found = diagnose(valid.text, context, warehouse) if ask_data else Diagnosis()
-    return CheckReport(allowed=True, sql=valid.text, checks=valid.checks + found.checks, rewritten=found.rewritten)
+    return CheckReport(
+        allowed=True,
+        sql=valid.text,
+        dialect=valid.dialect,
+        checks=valid.checks + found.checks,
+        rewritten=found.rewritten,
+    )
 
 
 def usable(question: Question, settings: Settings) -> Question:

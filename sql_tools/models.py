@@ -1,7 +1,7 @@
 """The nouns: a few frozen models that carry everything from question to answer."""
 
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict
 
@@ -14,6 +14,10 @@ class Record(BaseModel):
     """Immutable, and strict about its fields; tuples inside, so it hashes and compares."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
+        """Itself, since nothing in it changes: trees carry catalog entries, and are copied often."""
+        return self
 
 
 class Turn(Record):

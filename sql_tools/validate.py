@@ -1,16 +1,20 @@
-"""Draft SQL -> SQL that may run: every rule in order, on the tree; what runs is written from the checked tree."""
+"""Draft SQL -> SQL that may run.
 
-import logging
-import re
+The draft is parsed, its names bound and its slips mended, then written as the one text that runs. That text is parsed again,
+and every rule reads this second tree: what is checked is what runs. Both texts must say the same, word for word, but for
+what was mended; and the second tree, written again, must give the same text.
+"""
+
 from collections.abc import Callable
 
-import sqlglot
 from sqlglot import exp
-from sqlglot.errors import SqlglotError
+from sqlglot.errors import SqlglotError, TokenError
 
 from sql_tools.errors import CopilotError, InvalidSQLError, UnavailableError, WarehouseError
 from sql_tools.models import Check, Context, DraftSQL, ValidSQL
 from sql_tools.query.identifiers import folded
+from sql_tools.query.kept_words import told_otherwise
+from sql_tools.query.text import parse, too_deep, write
 from sql_tools.rules import (
     MENDS,
     Rule,
@@ -23,6 +27,7 @@ from sql_tools.rules import (
     matches,
     names,
     order,
+    plain_words,
     reads,
     shares,
     types,
@@ -33,6 +38,7 @@ from sql_tools.semantic.expand import defined_names
 RULES: tuple[Rule, ...] = (
     reads.only_a_select,
     reads.only_known_nodes,
+    plain_words.only_plain_words,
     reads.only_known_functions,
     reads.only_plain_tables,
     bounds.recursion_is_bounded,
@@ -63,9 +69,8 @@ RULES: tuple[Rule, ...] = (
     types.types_go_together,
     grouping.groups_have_one_value,
 )
-MAX_SQL_CHARS = 50_000
-logging.getLogger("sqlglot").addHandler(logging.NullHandler())  # its warnings are no news to a user
-LACKING = re.compile(r"Required keyword: '\w+' missing for <class '[\w.]*\.(\w+)'>")
+FENCES = RULES[:5]  # asked of the draft, too: what is no read is neither bound nor mended
+BINDS: tuple[Rule, ...] = (names.known_tables, names.known_columns)  # these write names as stored
 
 
 def validate(draft: DraftSQL, context: Context, *, explain: Callable[[str], str | None] | None = None) -> ValidSQL:
@@ -73,29 +78,65 @@ def validate(draft: DraftSQL, context: Context, *, explain: Callable[[str], str 
 
     Raises InvalidSQLError with words a model or a user can act on; its `rule` names the rule.
     """
-    tree = folded(parse(draft), draft.dialect)
-    checks = [Check(name="one_statement", passed=True, detail="one statement, comments dropped")]
+    tree = parse(draft.text, draft.dialect)
+    written = write(tree, draft.dialect)
+    tree, notes = _defined(folded(tree, draft.dialect), context)
+    for rule in FENCES:
+        tree, _ = _apply(rule, tree, context)
+    _require_same_words(draft.text, written, draft.dialect)
     for rule in _rules(context):
-        tree, detail = _apply(rule, tree, context)
-        checks.append(Check(name=rule.__name__, passed=True, detail=detail))
-    text = _written(tree, draft.dialect)
+        if rule in BINDS or rule in MENDS:
+            tree, notes[rule] = _apply(rule, tree, context)
+    text = write(tree, draft.dialect, last=True)
+    checks = [Check(name="one_statement", passed=True, detail="one statement, comments dropped")]
+    checks += [Check(name=rule.__name__, passed=True, detail=note) for rule, note in notes.items() if rule not in RULES]
+    tree = parse(text, draft.dialect)
+    for rule in _rules(context):
+        if rule not in MENDS:
+            tree, detail = _apply(rule, tree, context)
+            notes.setdefault(rule, detail)
+        checks.append(Check(name=rule.__name__, passed=True, detail=notes[rule]))
+    if write(tree, draft.dialect, last=True) != text:
+        raise InvalidSQLError("The SQL reads otherwise than it is written.", "Write it plainer.", rule="text_is_kept")
+    checks.append(Check(name="text_is_kept", passed=True, detail="what was checked is the text that runs"))
     if explain is not None:
         planned = _explain(text, explain) or "the engine binds and plans it"
         checks.append(Check(name="engine_explain", passed=True, detail=planned))
     return ValidSQL(text=text, dialect=draft.dialect, checks=tuple(checks))
 
 
+def _require_same_words(text: str, written: str, dialect: str) -> None:
+    """InvalidSQLError where sqlglot, by writing the text again, left out or added something."""
+    try:
+        changes = told_otherwise(text, written, dialect)
+    except TokenError as error:
+        raise InvalidSQLError("The SQL does not parse: odd signs in it.", rule="one_statement") from error
+    if changes:
+        raise InvalidSQLError(
+            f"Part of the SQL would get lost when it is written again: {', '.join(changes[:4])}.",
+            "Say it in another way, with plainer functions and clauses.",
+            rule="text_is_kept",
+        )
+
+
+def _defined(tree: exp.Expr, context: Context) -> tuple[exp.Expr, dict[Rule, str]]:
+    """The tree with what the names of a semantic file stand for, and what was put in; as it is where there is no file."""
+    if not context.semantics:
+        return tree, {}
+    tree, note = _apply(defined_names, tree, context)
+    return tree, {defined_names: note}
+
+
 def _rules(context: Context) -> list[Rule]:
-    """What to pass: names of a semantic file are read first; what nobody asked for in words is not mended."""
-    rules = [rule for rule in RULES if context.question or rule not in MENDS]
-    return [defined_names, *rules] if context.semantics else rules
+    """What to pass; what nobody asked for in words is not mended."""
+    return [rule for rule in RULES if context.question or rule not in MENDS]
 
 
 def _apply(rule: Rule, tree: exp.Expr, context: Context) -> tuple[exp.Expr, str]:
     try:
         return rule(tree, context)
     except RecursionError as error:
-        raise _too_deep(rule.__name__) from error
+        raise too_deep(rule.__name__) from error
     except SqlglotError as error:
         why = str(error).split("\n")[0].strip(" :")
         hint = "Give each table and subquery in FROM an alias of its own."
@@ -108,48 +149,6 @@ def _apply(rule: Rule, tree: exp.Expr, context: Context) -> tuple[exp.Expr, str]
             "Write it in a plainer way, and report this.",
             rule=rule.__name__,
         ) from error
-
-
-def _written(tree: exp.Expr, dialect: str) -> str:
-    """The tree as SQL, without comments: nothing hides in what runs."""
-    try:
-        return tree.sql(dialect=dialect, pretty=True, comments=False)
-    except RecursionError as error:
-        raise _too_deep("one_statement") from error
-
-
-def _too_deep(rule: str) -> InvalidSQLError:
-    return InvalidSQLError(
-        "The SQL is nested too deeply to be checked.", "Use fewer parentheses or subqueries in one another.", rule=rule
-    )
-
-
-def parse(draft: DraftSQL) -> exp.Expr:
-    """The draft's one statement as a tree; InvalidSQLError if there is none, more than one, or it does not parse."""
-    if len(draft.text) > MAX_SQL_CHARS:
-        raise InvalidSQLError(f"The SQL is longer than {MAX_SQL_CHARS:,} characters.", rule="one_statement", fatal=True)
-    try:
-        found = [tree for tree in sqlglot.parse(draft.text, read=draft.dialect) if tree is not None]
-    except RecursionError as error:
-        raise _too_deep("one_statement") from error
-    except Exception as error:  # sqlglot's own, and what breaks in its parser on odd text
-        words = getattr(error, "errors", None)
-        said = str(error).split("\n")[0] if isinstance(error, (SqlglotError, ValueError)) else ""
-        why = words[0].get("description", "") if words else said
-        why = LACKING.sub(r"function \1 lacks an argument", why)
-        raise InvalidSQLError(f"The SQL does not parse: {why or 'bad syntax'}.", rule="one_statement") from error
-    found = [tree for tree in found if not isinstance(tree, exp.Semicolon)]
-    if not found:
-        raise InvalidSQLError("There is no SQL statement.", rule="one_statement")
-    if len(found) > 1:
-        raise InvalidSQLError(
-            f"One statement at a time; these are {len(found)}.", rule="one_statement", fatal=_any_write(found)
-        )
-    return found[0]
-
-
-def _any_write(trees: list[exp.Expr]) -> bool:
-    return any(not isinstance(tree, (exp.Query, exp.Paren)) for tree in trees)
 
 
 def _explain(text: str, explain: Callable[[str], str | None]) -> str | None:

@@ -14,6 +14,7 @@ from app.chat.plain import plain
 from app.chat.turn import Trouble
 from app.contract import json_line
 from sql_tools.models import Answer, Attempt, Check, Proof
+from sql_tools.query.text import pretty
 
 STAGES = {
     "retrieve": "Choosing tables",
@@ -39,7 +40,7 @@ def render_answer(answer: Answer, key: str) -> None:
     if answer.proof:
         _render_card(answer.proof)
     if answer.sql:
-        st.code(answer.sql, language="sql", wrap_lines=True)
+        st.code(pretty(answer.sql, answer.dialect), language="sql", wrap_lines=True)
     if answer.status == "answered":
         _render_doubts(answer)
     _render_checks(answer.checks, answer.status == "answered")

@@ -71,15 +71,14 @@ def _copied(
 ) -> Iterator[Warehouse]:
     """The tables that the query reads in a DuckDB file, which is gone afterwards."""
     from sql_tools.diff.local_copy import copy_tables, tables_used
-    from sql_tools.models import DraftSQL
-    from sql_tools.validate import parse
+    from sql_tools.query.text import parse
     from sql_tools.warehouses.duckdb import warehouse as duckdb
 
     def on_table(name: str, rows: int) -> None:
         copied.append(name)
         terminal.note(f"Copied {name}: {rows:,} rows")
 
-    used = tables_used(parse(DraftSQL(text=sql.text, dialect=sql.dialect)), account.tables())
+    used = tables_used(parse(sql.text, sql.dialect), account.tables())
     with tempfile.TemporaryDirectory(prefix="arctic-copilot-diff-") as folder:
         path = Path(folder) / "copy.duckdb"
         copy_tables(used, account, path, settings, on_table)

@@ -19,6 +19,7 @@ from rich.text import Text
 from app import card
 from app.terminal.cells import safe, shown
 from app.terminal.rows import rows_view
+from sql_tools.query.text import pretty
 
 if TYPE_CHECKING:
     from app.doctor import Finding
@@ -45,7 +46,7 @@ def answer(answer: Answer, terminal: Terminal, *, details: bool = False) -> Part
     """Question, SQL, rows, the sentence that answers it, and its proof; `details` unfolds every check and all else."""
     yield Text(shown(answer.question, max_chars=MAX_WORDS_CHARS), style="bold")
     if answer.sql:
-        yield _indented(_sql(answer.sql))
+        yield _indented(_sql(pretty(answer.sql, answer.dialect)))
     if answer.columns:
         yield from rows_view(answer, terminal)
     verdict = Text(f"{VERDICTS[answer.status]}: " if answer.status in VERDICTS else "", style="bold yellow")
@@ -75,7 +76,7 @@ def check_report(report: CheckReport, terminal: Terminal) -> Parts:
     """The verdict on one statement."""
     if report.allowed:
         yield Text(f"{_tick(True, terminal)} Allowed. It would run as", style="green")
-        yield _indented(_sql(report.sql))
+        yield _indented(_sql(pretty(report.sql, report.dialect)))
     for problem in report.problems:
         yield _marked(False, problem.rule, problem.message, terminal)
     for check in report.checks:

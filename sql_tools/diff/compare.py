@@ -14,10 +14,11 @@ from sqlglot import exp
 from sql_tools.diff.cells import families_differ, key_of, row_agrees
 from sql_tools.errors import SettingsError, WarehouseError
 from sql_tools.models import Context, DraftSQL, QueryResult, Record, Table, ValidSQL
+from sql_tools.query.text import parse
 from sql_tools.retrieve import catalog_of
 from sql_tools.settings import Settings
 from sql_tools.transpile import to_duckdb
-from sql_tools.validate import parse, validate
+from sql_tools.validate import validate
 from sql_tools.warehouses import Warehouse
 
 MAX_SHOWN = 5
@@ -53,7 +54,7 @@ def diff(sql: ValidSQL, account: Warehouse, local: Warehouse, settings: Settings
     Raises InvalidSQLError where DuckDB has nothing like it, WarehouseError if an engine fails or a table is not there,
     SettingsError if a result is too long to be compared.
     """
-    tree = parse(DraftSQL(text=sql.text, dialect=sql.dialect))
+    tree = parse(sql.text, sql.dialect)
     local_sql = local_text(tree, local.tables())
     theirs = account.run(sql.text, max_rows=settings.max_rows, timeout_seconds=settings.timeout_seconds)
     ours = local.run(local_sql, max_rows=settings.max_rows, timeout_seconds=settings.timeout_seconds)

@@ -13,9 +13,10 @@ from sql_tools.execute import execute
 from sql_tools.models import Context, DraftSQL, Proof, QueryResult, Record
 from sql_tools.proof.card import is_ordered
 from sql_tools.proof.hashes import catalog_hash, rows_hash, text_hash
+from sql_tools.query.text import parse, write
 from sql_tools.retrieve import catalog_of
 from sql_tools.settings import Settings
-from sql_tools.validate import parse, validate
+from sql_tools.validate import validate
 from sql_tools.warehouses import Warehouse
 
 MAX_ROWS = 1_000_000
@@ -88,10 +89,10 @@ def replay(kept: Kept, warehouse: Warehouse, settings: Settings) -> ReplayReport
         return ReplayReport(
             status="changed" if gone else "refused", message=told, data_changed=None, problem=error.message, **about
         )
-    about["sql_changed"] = sql_changed or valid.text != kept.sql
+    about["sql_changed"] = sql_changed or valid.text != write(parse(kept.sql, valid.dialect), valid.dialect)
     about["sql"] = valid.text
     result = execute(valid, warehouse, _same_cap(kept, settings))
-    data_changed = rows_hash(result.rows, ordered=is_ordered(parse(draft))) != proof.rows_hash
+    data_changed = rows_hash(result.rows, ordered=is_ordered(parse(valid.text, valid.dialect))) != proof.rows_hash
     changed = data_changed or about["sql_changed"] or catalog_changed
     return ReplayReport(
         status="changed" if changed else "same",
@@ -115,13 +116,11 @@ def _message(kept: Kept, result: QueryResult, data: bool, sql: bool, catalog: bo
     told = f"Changed since {kept.proof.time}: {' and '.join(names)}."
     if sql and data:
         told += " Other SQL gives other rows, so the data itself may be as it was."
-    elif data and kept.truncated and not is_ordered(parse(DraftSQL(text=kept.sql, dialect=kept.proof.dialect))):
+    elif data and kept.truncated and not is_ordered(parse(kept.sql, kept.proof.dialect)):
         told += " The rows were cut in no order, so other rows may have come from the same data."
     elif data:
         told += f" {_rows(kept.row_count)} then, {_rows(len(result.rows))} now."
-        if kept.row_count == len(result.rows) and is_ordered(
-            parse(DraftSQL(text=kept.sql, dialect=kept.proof.dialect))
-        ):
+        if kept.row_count == len(result.rows) and is_ordered(parse(kept.sql, kept.proof.dialect)):
             told += " Where rows tie in ORDER BY, others, or another order, may have come from the same data."
     else:
         told += " The rows are the same."

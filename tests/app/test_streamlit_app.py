@@ -114,7 +114,7 @@ def test_an_empty_chat_offers_questions_and_one_click_asks(ask: FakeAsk) -> None
 
 def test_an_answer_shows_its_sql_and_rows(ask: FakeAsk) -> None:
     page = put(opened(), "How many?")
-    assert page.code[0].value == "SELECT 'How many?'"
+    assert page.code[0].value == "SELECT\n  'How many?'"
     assert list(page.main.dataframe[0].value["n"]) == [7300, 7321]
 
 

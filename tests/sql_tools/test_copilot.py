@@ -55,7 +55,7 @@ def test_a_question_is_answered_with_the_checks_passed(warehouse: Warehouse) -> 
         "How many customers are there?", warehouse, model("```sql\nSELECT COUNT(*) FROM customer;\n```"), SETTINGS
     )
     assert (answer.status, answer.rows, answer.row_count, answer.truncated) == ("answered", ((3,),), 1, False)
-    assert answer.sql == "SELECT\n  COUNT(*)\nFROM customer"
+    assert answer.sql == "SELECT COUNT(*) FROM customer"
     assert answer.checks
     assert all(c.passed for c in answer.checks)
     assert {"retrieve", "generate", "validate", "execute"} <= set(answer.timings)

@@ -24,6 +24,7 @@ from sql_tools.warehouses.duckdb import catalog
 from sql_tools.warehouses.duckdb.errors import open_error, warehouse_error
 from sql_tools.warehouses.duckdb.leftovers import remove_leftovers
 from sql_tools.warehouses.duckdb.process import Cursor, Processes, loads
+from sql_tools.warehouses.duckdb.second_opinion import require_same_reading
 from sql_tools.warehouses.names import quote
 
 MAX_TEMP_SIZE = "4GB"
@@ -58,9 +59,10 @@ class DuckDBWarehouse:
             return self._tables
 
     def explain(self, sql: str) -> None:
-        """Bind and plan one SELECT without running it."""
+        """Bind and plan one SELECT without running it; the engine must read in it what the checks read."""
         with _our_errors():
-            self._processes.call("explain", sql, timeout_seconds=MAX_SECONDS)
+            parsed = self._processes.call("explain", sql, timeout_seconds=MAX_SECONDS)
+        require_same_reading(sql, parsed)
 
     def is_cheap(self, sql: str) -> bool:
         """Always: it costs the asker's own machine a little time."""

@@ -62,10 +62,11 @@ class Engine:
             columns = [(d[0], str(d[1])) for d in cursor.description or ()]
             return columns, _rows(cursor, max_rows, max_bytes)
 
-    def explain(self, sql: str) -> None:
-        """Bind and plan, without EXPLAIN's picture of the plan."""
+    def explain(self, sql: str) -> str:
+        """Bind and plan, without EXPLAIN's picture of the plan; the engine's own parse of the text, as JSON."""
         with self._cursor() as cursor:
             cursor.execute("PREPARE checked AS " + (one_select(cursor, sql) if self.checked else sql))
+            return str(cursor.execute("SELECT json_serialize_sql(?::VARCHAR)", [sql]).fetchall()[0][0])
 
     def own(self, sql: str, parameters: list[Any] | None) -> bytes:
         """Pickled rows of a query of ours, which may be no SELECT."""

@@ -41,7 +41,7 @@ def charts(shown: AppTest) -> list[Any]:
 def test_an_answer_has_its_sentence_sql_table_and_chart() -> None:
     shown = show("answered", message="2 rows.", sql="SELECT 1", **ROWS)
     assert "2 rows." in text_of(shown)
-    assert shown.code[0].value == "SELECT 1"
+    assert shown.code[0].value == "SELECT\n  1"
     assert list(shown.dataframe[0].value["N_NAME"]) == ["FRANCE", "PERU"]
     assert len(charts(shown)) == 1
 

@@ -16,10 +16,10 @@ from sql_tools.diff.cells import cell_agrees, families_differ
 from sql_tools.diff.compare import DiffReport, checked, diff
 from sql_tools.diff.local_copy import MAX_COPIED_ROWS, copy_tables, duckdb_type, tables_used
 from sql_tools.errors import InvalidSQLError, SettingsError, WarehouseError
-from sql_tools.models import Column, DraftSQL, QueryResult, ResultColumn, Table
+from sql_tools.models import Column, QueryResult, ResultColumn, Table
 from sql_tools.open_warehouse import open_warehouse
+from sql_tools.query.text import parse
 from sql_tools.transpile import to_duckdb
-from sql_tools.validate import parse
 
 ROWS = "(1, 'Ann', DATE '2024-01-31', 2.50), (2, 'Bo', DATE '2024-02-29', 7.25), (3, NULL, NULL, NULL)"
 
@@ -191,7 +191,7 @@ def test_a_table_of_another_schema_here_is_found_by_its_name(account: Engine, se
 
 
 def test_tables_used_are_copied_and_no_others(account: Engine, settings: Settings, tmp_path: Path) -> None:
-    tree = parse(DraftSQL(text="SELECT name FROM people", dialect="snowflake"))
+    tree = parse("SELECT name FROM people", "snowflake")
     used, seen = tables_used(tree, account.tables()), {}
     copy_tables(used, account, tmp_path / "copy.duckdb", settings, seen.__setitem__)
     with closing(open_warehouse(str(tmp_path / "copy.duckdb"), settings)) as local:

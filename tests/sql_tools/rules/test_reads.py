@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from sql_tools.errors import InvalidSQLError
-from sql_tools.models import Column, Context, DraftSQL, ReadLimits, Table
+from sql_tools.models import Column, Context, ReadLimits, Table
+from sql_tools.query.text import parse
 from sql_tools.rules import allowed_functions, bounds, reads
-from sql_tools.validate import parse
 
 RULES = (
     reads.only_a_select,
@@ -28,7 +28,7 @@ def complaint(sql: str, dialect: str = "duckdb", **limits: object) -> str:
     """Why the checks refuse it, hint included; "" if they don't."""
     context = Context(dialect=dialect, tables=CATALOG, catalog=CATALOG, limits=ReadLimits(**limits))
     try:
-        tree = parse(DraftSQL(text=sql, dialect=dialect))
+        tree = parse(sql, dialect)
         for rule in RULES:
             tree, _ = rule(tree, context)
     except InvalidSQLError as error:
@@ -79,7 +79,7 @@ def test_system_views_are_read_only_if_a_setting_says_so(sql: str, dialect: str)
 def test_a_table_of_the_catalog_may_be_called_like_a_file() -> None:
     table = CATALOG[0].model_copy(update={"name": "sales.csv"})
     context = Context(dialect="duckdb", tables=(table,), catalog=(table,))
-    tree = parse(DraftSQL(text='SELECT a FROM "sales.csv"', dialect="duckdb"))
+    tree = parse('SELECT a FROM "sales.csv"', "duckdb")
     assert reads.only_plain_tables(tree, context)[1].startswith("no files")
 
 

@@ -31,7 +31,7 @@ CONTEXT = Context(dialect="snowflake", tables=TABLES, catalog=TABLES)
         ("select status from orders", 'SELECT "status" FROM ORDERS'),
         ('select "orders"."id" from "orders"', "SELECT ORDERS.ID FROM ORDERS"),
         ('select id, "id", mixed from "lower case"', 'SELECT ID, "id", "Mixed" FROM "lower case"'),
-        ("with t as (select total as x from orders) select t.x from T", "WITH T AS ( SELECT TOTAL AS X FROM ORDERS ) SELECT T.X FROM T"),
+        ("with t as (select total as x from orders) select t.x from T", "WITH T AS (SELECT TOTAL AS X FROM ORDERS) SELECT T.X FROM T"),
         ("select sum(total) as s from orders order by s", "SELECT SUM(TOTAL) AS S FROM ORDERS ORDER BY S"),
         ("select day from web.visits", "SELECT DAY FROM WEB.VISITS"),
         ("select day from visits", "SELECT DAY FROM WEB.VISITS"),
