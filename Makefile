@@ -2,11 +2,12 @@
 # make chat    the same in the browser
 # make test    the tests
 # make check   format, lint, types, import contracts
+# make nightly the slow suites: 400,000 payloads for the texts that are printed as they are
 # make venv    only the environment; make venv-vllm the one with torch and vLLM, for Arctic;
 #              make venv-fake and venv-snow those of the Snowflake tests: their server, and Snowflake's own command line
 # PYTHON=/path/to/python picks the interpreter.
 
-.PHONY: help demo chat test check format venv venv-vllm venv-fake venv-snow clean
+.PHONY: help demo chat test check nightly format venv venv-vllm venv-fake venv-snow clean
 .DEFAULT_GOAL := help
 
 VENV := .venv
@@ -39,6 +40,10 @@ test: $(READY)
 	else \
 		echo "SKIPPED $(VLLM_TESTS): $(VLLM_VENV) could not be made; the reason is above."; \
 	fi
+
+# Takes minutes to hours; not part of CI.
+nightly: $(READY)
+	@FUZZ_CALLS=400000 $(BIN)/python -m pytest tests/sql_tools/test_raw_text_fuzz.py
 
 check: $(READY)
 	@$(BIN)/ruff format --check .

@@ -35,16 +35,17 @@ UNITS = frozenset(
     dayofyear epoch decade century millennium timezone dayofweekiso yearofweekiso epoch_second epoch_millisecond
     epoch_microsecond epoch_nanosecond dayofmonth week_iso ns us ms y yy yyyy yr mm mon d dd h hh hr mi m min s sec""".split()
 )
-PHRASES = {  # what may be lost -> what may come in its place; tests/sql_tools/query/test_kept_words.py has each with its reason
+PHRASES = {  # what may be lost -> what may come in its place; the tests run each on DuckDB, or name Snowflake's page
     "duckdb": (
-        ("table", "select from"), ("within group", ""), ("", "select"), ("!=", "<>"), ("==", "="), ("::", ""), ("%", "system percent"), ("", "join on true"), ("position in", "strpos"),
+        ("table", "select from"), ("", "select"), ("within group", ""), ("!=", "<>"), ("==", "="), ("::", ""),
+        ("%", "system percent"), ("", "join on true"), ("position in", "strpos"), ("datediff", "date_diff"),
+        ("datetrunc", "date_trunc"), ("**", "power"), ("", "text"),
     ),
     "snowflake": (
         ("", "select"), ("!=", "<>"), ("::", ""), (":", "get_path"), ("not in", "<> all"), ("filter where", "iff null"),
         ("extract from", "date_part"), ("position in", "charindex"), ("rlike", "regexp_like"), ("regexp", "regexp_like"),
-        ("number", "decimal"), ("expr => scale =>", ""),
-        *((f"to_{kind}", kind) for kind in ("date", "time", "timestamp")),
-        ("to_timestamp_ntz", "timestampntz"), ("to_timestamp_ntz", "to_timestamp"),
+        ("number", "decimal"), ("expr => scale =>", ""), ("to_date", "date"), ("to_time", "time"),
+        ("to_timestamp", "timestamp"), ("to_timestamp_ntz", "timestampntz"), ("to_timestamp_ntz", "to_timestamp"),
     ),
 }  # fmt: skip
 MADE = {  # what a word brings along
@@ -145,18 +146,22 @@ def _rewritten(name: str, count: int, dialect: str) -> tuple[Words, Words]:
 
 def _cancel(lost: Words, new: Words, dialect: str) -> None:
     """Take what is the same in other words out of both."""
-    for gone, come in PHRASES[dialect]:
-        _exchange(lost, new, gone.split(), come.split())
     for word in list(lost):
         for other in [other for other in new if _same(word, other, dialect)]:
             _exchange(lost, new, [word], [other])
+        if span := re.fullmatch(r"'(-?[\d.]+) (\w+)", word.lower()):  # INTERVAL '2 days' is INTERVAL '2' DAYS
+            _exchange(lost, new, [word], [f"'{span[1]}", span[2]])
+    for gone, come in PHRASES[dialect]:
+        _exchange(lost, new, gone.split(), come.split())
 
 
 def _cancel_paths(lost: Words, new: Words, known: set[str]) -> None:
     """Take out each text that is a path in JSON made of names that stood there as names: `a:b[0].c` -> `'b[0].c'`."""
     for text in [word for word in new if word.startswith("'")]:
         steps = [step for step in re.split(r"[^\w$]+", text[1:].lower()) if step]
-        if ":" in known and steps and all(step in known or step.isdigit() for step in steps):
+        if "struct_pack" in known and text[1:].lower() in known:  # struct_pack(x) is {'x': x}
+            del new[text]
+        elif ":" in known and steps and all(step in known or step.isdigit() for step in steps):
             lost.subtract([*steps, *("#" + step for step in steps), *"[]"] * new.pop(text))
     for word in [word for word, count in lost.items() if count <= 0]:
         del lost[word]
@@ -177,6 +182,8 @@ def _same(word: str, other: str, dialect: str) -> bool:
     if plain.rstrip("s") == plain_2.rstrip("s") and plain in UNITS:
         return True
     if word[:1] in ("'", "#") and other[:1] in ("'", "#") and plain == plain_2 and re.fullmatch(r"-?[\d.]+", plain):
+        return True
+    if word[:1] == "#" and plain_2 == f"$[{plain}]":
         return True
     if word[:1] == other[:1] == "'":
         same_format = dialect == "snowflake" and plain == plain_2 and _differ_in_formats(word, other)
