@@ -15,6 +15,7 @@ from sql_tools.models import Context
 NAME = re.compile(r"[^\W\d][\w$]*")
 WORD = re.compile(r"[\w$%]*(?: [\w$%]+)*")  # CURRENT ROW, DAY TO SECOND
 NUMBER = re.compile(r"[\d_]*\.?[\d_]*(?:[eE][+-]?\d+)?|0[xXbB][\da-fA-F_]+")
+COLLATION = re.compile(r"[\w.-]+")  # nocase.noaccent, en-ci
 DIGITS = re.compile(r"[\da-fA-F]*")
 KEY = re.compile(r"[^'\"\\]*")  # in a path that is written as text
 
@@ -42,6 +43,8 @@ def _raw(node: exp.Expr) -> Iterator[tuple[str, re.Pattern[str]]]:
     elif isinstance(node, exp.Literal):
         if not node.is_string:
             yield node.name, NUMBER
+    elif isinstance(node, exp.Collate):
+        yield node.expression.name, COLLATION
     elif isinstance(node, (exp.HexString, exp.BitString)):
         yield node.name, DIGITS
     elif not isinstance(node, (exp.RawString, exp.National, exp.UnicodeString)):
