@@ -1,9 +1,11 @@
 """A name as users write it, settings -> the warehouse it stands for, with the semantic file laid over it."""
 
 import os
+from functools import partial
 from pathlib import Path
 
 from sql_tools.errors import WarehouseError
+from sql_tools.rules.stored_views import unreadable_views
 from sql_tools.semantic.apply import with_semantics
 from sql_tools.settings import Settings
 from sql_tools.warehouses import OnProgress, Warehouse
@@ -45,4 +47,5 @@ def _open(target: str, settings: Settings, on_progress: OnProgress | None) -> Wa
             "Give a .duckdb or .sqlite file, a folder of CSV or Parquet files, or `demo`.",
         )
     loaded = load.loaded_path(path, settings, on_progress) if load.must_load(path) else path
-    return duckdb.connect(loaded, settings, name=target)
+    views = partial(unreadable_views, limits=settings.read_limits)
+    return duckdb.connect(loaded, settings, name=target, unreadable_views=views)

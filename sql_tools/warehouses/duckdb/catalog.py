@@ -5,7 +5,7 @@ A view that does not bind (its file is out of reach, its table is gone) is left 
 
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import duckdb
 
@@ -21,6 +21,7 @@ MAX_SECONDS = 15.0
 
 Cursor = duckdb.DuckDBPyConnection
 Name = tuple[str, str]  # schema, table
+UnreadableViews = Callable[[tuple[Table, ...], dict[Name, str]], dict[Name, str]]  # tables, CREATE VIEWs -> why not
 
 
 def default_schema(cursor: Cursor) -> str | None:
@@ -35,7 +36,30 @@ def default_schema(cursor: Cursor) -> str | None:
     return rows[0][0] if rows else None
 
 
-def read_tables(cursor: Cursor, schema: str, *, system: bool = False) -> tuple[tuple[Table, ...], tuple[str, ...]]:
+def shadowing_macros(cursor: Cursor) -> tuple[str, ...]:
+    """Names of the file's macros that take the place of DuckDB's own functions and operators, sorted.
+
+    The query itself calls nothing that a macro could stand for.
+    """
+    rows = cursor.execute(
+        "SELECT function_name, internal FROM system.main.duckdb_functions() WHERE internal "
+        "OR function_type IN ('macro', 'table_macro')"
+    ).fetchall()
+    own = {name.lower() for name, internal in rows if internal}
+    return tuple(sorted({name for name, internal in rows if not internal and name.lower() in own}))
+
+
+def view_definitions(cursor: Cursor) -> dict[Name, str]:
+    """`CREATE VIEW ...` of each view of the file, as DuckDB writes it."""
+    rows = cursor.execute(
+        "SELECT schema_name, view_name, sql FROM duckdb_views() WHERE database_name = current_database() AND NOT internal"
+    ).fetchall()
+    return {(schema, name): sql for schema, name, sql in rows}
+
+
+def read_tables(
+    cursor: Cursor, schema: str, *, unreadable_views: UnreadableViews, system: bool = False
+) -> tuple[tuple[Table, ...], tuple[str, ...]]:
     """All readable tables and views by schema and name, and a note for each one left out.
 
     With `system`, INFORMATION_SCHEMA's views come last, without their contents.
@@ -45,7 +69,12 @@ def read_tables(cursor: Cursor, schema: str, *, system: bool = False) -> tuple[t
     deadline = time.monotonic() + MAX_SECONDS
     notes = list(_loader_notes(cursor))
     tables = []
-    for table in _declared_tables(cursor, schema):
+    declared = tuple(_declared_tables(cursor, schema))
+    refused = unreadable_views(declared, view_definitions(cursor))
+    for table in declared:
+        if why := refused.get((table.schema_name, table.name)):
+            notes.append(f"The view {table.name} is left out: {why}.")
+            continue
         try:
             cursor.execute(f"EXPLAIN SELECT * FROM {quote_path(table.schema_name, table.name)}")
         except duckdb.Error as error:

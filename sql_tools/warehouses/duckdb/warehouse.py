@@ -38,12 +38,21 @@ class DuckDBWarehouse:
     remote = False
     role = ""
 
-    def __init__(self, processes: Processes, *, name: str, default_schema: str, settings: Settings) -> None:
+    def __init__(
+        self,
+        processes: Processes,
+        *,
+        name: str,
+        default_schema: str,
+        settings: Settings,
+        unreadable_views: catalog.UnreadableViews,
+    ) -> None:
         self.name = name
         self.default_schema = default_schema
         self.notes: tuple[str, ...] = ()
         self._processes = processes
         self._settings = settings
+        self._unreadable_views = unreadable_views
         self._tables: tuple[Table, ...] | None = None
         self._lock = threading.Lock()
 
@@ -53,7 +62,10 @@ class DuckDBWarehouse:
             if self._tables is None:
                 with _our_errors():
                     tables, notes = catalog.read_tables(
-                        _cursor(self._processes), self.default_schema, system=self._settings.allow_system_tables
+                        _cursor(self._processes),
+                        self.default_schema,
+                        unreadable_views=self._unreadable_views,
+                        system=self._settings.allow_system_tables,
                     )
                 self._tables, self.notes = tables, notes + flagged(tables)
             return self._tables
@@ -88,11 +100,19 @@ class DuckDBWarehouse:
         self._processes.close()
 
 
-def connect(target: Path, settings: Settings, *, name: str = "") -> DuckDBWarehouse:
+def no_views(tables: tuple[Table, ...], definitions: dict[catalog.Name, str]) -> dict[catalog.Name, str]:
+    """Every view is left out: nobody has looked at its SQL."""
+    return dict.fromkeys(definitions, "its SQL was not checked")
+
+
+def connect(
+    target: Path, settings: Settings, *, name: str = "", unreadable_views: catalog.UnreadableViews = no_views
+) -> DuckDBWarehouse:
     """Open the DuckDB file at `target` read-only; `name` is how the user calls it.
 
-    Raises WarehouseError if the file is missing, locked, damaged, not DuckDB's, or holds no tables; SettingsError
-    if the memory limit makes no sense.
+    `unreadable_views` says which views may not be read, and why. Raises WarehouseError if the file is missing, locked,
+    damaged, not DuckDB's, holds no tables, or macros in the place of DuckDB's own functions; SettingsError if the memory
+    limit makes no sense.
     """
     name = name or str(target)
     with suppress(OSError):  # only a query that outgrows its memory needs it, and says so
@@ -100,17 +120,27 @@ def connect(target: Path, settings: Settings, *, name: str = "") -> DuckDBWareho
         remove_leftovers(_temp_folder(settings), "duckdb-*")
     processes = Processes(target, _configuration(settings), temp_folder=_temp_folder(settings), name=name)
     try:
-        schema = catalog.default_schema(_cursor(processes))
+        macros = catalog.shadowing_macros(_cursor(processes))
+        schema = None if macros else catalog.default_schema(_cursor(processes))
     except (duckdb.Error, RuntimeError) as error:
         processes.close()
         if "onflicting lock" not in str(error):  # to look into a file this program holds open would free its lock
             _check_file(target, name)
         raise open_error(error, name, settings) from error
+    if macros:
+        processes.close()
+        raise WarehouseError(
+            f"{name} holds macros that take the place of DuckDB's own functions ({', '.join(macros[:5])}), so no result "
+            "could be trusted.",
+            "Drop them in a copy of the file: DROP MACRO name.",
+        )
     if schema is None:
         processes.close()
         raise WarehouseError(f"{name} holds no tables.", "Give a database with at least one table.")
     processes.schema = quote(schema)
-    return DuckDBWarehouse(processes, name=name, default_schema=schema, settings=settings)
+    return DuckDBWarehouse(
+        processes, name=name, default_schema=schema, settings=settings, unreadable_views=unreadable_views
+    )
 
 
 def _cursor(processes: Processes) -> duckdb.DuckDBPyConnection:

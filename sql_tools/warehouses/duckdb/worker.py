@@ -66,7 +66,7 @@ class Engine:
         """Bind and plan, without EXPLAIN's picture of the plan; the engine's own parse of the text, as JSON."""
         with self._cursor() as cursor:
             cursor.execute("PREPARE checked AS " + (one_select(cursor, sql) if self.checked else sql))
-            return str(cursor.execute("SELECT json_serialize_sql(?::VARCHAR)", [sql]).fetchall()[0][0])
+            return str(cursor.execute("SELECT system.main.json_serialize_sql(?::VARCHAR)", [sql]).fetchall()[0][0])
 
     def own(self, sql: str, parameters: list[Any] | None) -> bytes:
         """Pickled rows of a query of ours, which may be no SELECT."""
