@@ -19,7 +19,8 @@ WRITE = re.compile(
     r"\s*(?:delete|insert|update|drop|alter|create|truncate|merge|copy|grant|revoke|call|execute|replace)\b",
     re.IGNORECASE,
 )
-START = re.compile(r"(?:\(\s*)*\b(?:select|with|from)\b", re.IGNORECASE)
+START = re.compile(r"\b(?:select|with|from)\b", re.IGNORECASE)
+MAX_REPLY_CHARS = 200_000  # a reply that is longer holds no statement that the checks would take
 
 
 def generate(
@@ -51,10 +52,17 @@ def sql_in(text: str) -> str:
 
     A reply that begins as a write is left whole: cut at its FROM, it would pass as a read that nobody asked for.
     """
+    text = text[:MAX_REPLY_CHARS]
     block = FENCE.search(text)
     body = block.group(1) if block else text
     start = None if WRITE.match(body) else START.search(body)
-    return (body[start.start() :] if start and not block else body).strip().rstrip(";").strip()
+    return (_from(body, start.start()) if start and not block else body).strip().rstrip(";").strip()
+
+
+def _from(text: str, at: int) -> str:
+    """The text from `at` on, with the brackets that stand right before it."""
+    before = text[:at].rstrip("( \t\r\n")
+    return text[len(before) : at].lstrip() + text[at:]
 
 
 def _streamed(messages: Sequence[BaseMessage], model: BaseChatModel, options: dict[str, Any]) -> list[str]:

@@ -12,7 +12,7 @@ POLITE = (
     r"you (?:must|should|can|have to|need to)|i (?:want|need|would like|'d like)(?: you)? to|i(?:'d| would) like to|we (?:want|need|have) to|"
     r"let's|lets|let us|help me(?: to)?|make sure to|be sure to|your task is to|first|next|finally|"
     r"ignore (?:all |the |your )?(?:previous|prior|above|earlier) (?:instructions?|rules?|prompts?)(?: and)?|"
-    r"the following[: ]*)[,:]?\s+)*"
+    r"the following[: ]*)[,:]?\s+)*+"  # possessive: what is polite is taken once, in one way
 )
 ALWAYS = (
     r"delete|erase|wipe|purge|truncate|insert|alter|overwrite|rename|grant|revoke|vacuum|uninstall|install|"
