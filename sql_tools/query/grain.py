@@ -19,6 +19,8 @@ from sql_tools.query.tables import tables_meant
 Name = tuple[str, str]  # alias, column; lower case
 IsUnique = Callable[[Table, frozenset[str]], bool]
 Equality = tuple[Name, Name | None]  # the second is None for a constant
+Outputs = tuple[list[str], tuple[frozenset[str], ...]]  # lower-case columns of a query, and its keys
+Known = dict[int, Outputs]  # by the scope's id: a CTE that many read is looked at once
 
 
 @dataclass(frozen=True)
@@ -101,8 +103,9 @@ class Grain:
 
 def grains(tree: exp.Expr, context: Context) -> Iterator[Grain]:
     """The grain of each SELECT in the tree whose FROM can be judged, inner ones first."""
+    known: Known = {}
     for scope in traverse_scope(tree):
-        if isinstance(scope.expression, exp.Select) and (sources := _sources(scope, context)):
+        if isinstance(scope.expression, exp.Select) and (sources := _sources(scope, context, known)):
             yield Grain(scope.expression, sources)
 
 
@@ -123,7 +126,7 @@ def _has_key(source: Source, columns: frozenset[str], is_unique: IsUnique | None
     return bool(columns and is_unique and source.table and is_unique(source.table, columns))
 
 
-def _sources(scope: Scope, context: Context) -> dict[str, Source]:
+def _sources(scope: Scope, context: Context, known: Known) -> dict[str, Source]:
     """By lower-case alias; empty if there is none or one that cannot be judged."""
     select = scope.expression
     first = select.args.get("from_")
@@ -135,20 +138,22 @@ def _sources(scope: Scope, context: Context) -> dict[str, Source]:
         return {}
     found: dict[str, Source] = {}
     for node in nodes:
-        source = _source(node, scope, context) if isinstance(node, (exp.Table, exp.Subquery)) else None
+        source = _source(node, scope, context, known) if isinstance(node, (exp.Table, exp.Subquery)) else None
         if source is None or source.alias in found:
             return {}
         found[source.alias] = source
     return found
 
 
-def _source(node: exp.Expr, scope: Scope, context: Context) -> Source | None:
+def _source(node: exp.Expr, scope: Scope, context: Context, known: Known) -> Source | None:
     if any(node.args.get(key) for key in ("pivots", "joins", "sample")):
         return None
     alias = node.alias_or_name
     inner = scope.sources.get(alias)
     if isinstance(inner, Scope):
-        columns, keys = _output(inner, context)
+        if id(inner) not in known:
+            known[id(inner)] = _output(inner, context, known)
+        columns, keys = known[id(inner)]
         renamed = [c.name.lower() for c in node.args["alias"].columns] if node.args.get("alias") else []
         usable = bool(columns) and not renamed
         return Source(alias.lower(), tuple(columns), keys, shown=alias) if usable else None
@@ -165,7 +170,7 @@ def stored(node: exp.Table, context: Context) -> Table | None:
     return next(iter(tables_meant(node, context.catalog)), None)
 
 
-def _output(scope: Scope, context: Context) -> tuple[list[str], tuple[frozenset[str], ...]]:
+def _output(scope: Scope, context: Context, known: Known) -> Outputs:
     """The lower-case output columns of a subquery or CTE, and the keys its shape gives them."""
     query = scope.expression
     if not isinstance(query, exp.Query) or query.is_star:
@@ -182,7 +187,7 @@ def _output(scope: Scope, context: Context) -> tuple[list[str], tuple[frozenset[
             keys.append(frozenset(filter(None, outputs)))
     elif all(e.find(exp.AggFunc) and not e.find(exp.Window) for e in query.expressions):
         keys.append(frozenset())
-    elif sources := _sources(scope, context):
+    elif sources := _sources(scope, context, known):
         keys += _passed_on(query, sources)
     if query.args.get("distinct"):
         keys.append(frozenset(names))

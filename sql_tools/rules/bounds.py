@@ -5,18 +5,31 @@ Both are estimates from the tree and the tables' row counts: what they miss, the
 
 import math
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
 from sqlglot import exp
 
 from sql_tools.errors import InvalidSQLError
 from sql_tools.models import Context
-from sql_tools.query.tables import tables_named
+from sql_tools.query.conditions import parts_of
+from sql_tools.query.identifiers import same
+from sql_tools.query.tables import ctes_before, tables_named
 
 LESS = (exp.LT, exp.LTE)
 STEPS = (exp.Add, exp.DateAdd, exp.TsOrDsAdd, exp.TimestampAdd)
 UNKNOWN_ROWS = 1  # a source whose rows nobody counted
+MAX_STEPS = 1_000_000  # of a recursion that counts up
 Sizes = Mapping[str, int]  # rows of each stored table
 Owners = Mapping[str, set[str]]  # columns of each stored table
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is known of sizes: stored tables by lower-case name, and CTEs that were estimated, by id."""
+
+    stored: Sizes
+    owners: Owners
+    ctes: dict[int, int] = field(default_factory=dict)
 
 
 def recursion_is_bounded(tree: exp.Expr, context: Context) -> tuple[exp.Expr, str]:
@@ -65,12 +78,25 @@ def _stops(branch: exp.Select, names: list[str]) -> bool:
         for name, output in zip(names, branch.selects, strict=False)
         if isinstance(step := output.unalias(), STEPS)
         and step.this.name.lower() == name.lower()
-        and isinstance(step.expression, (exp.Literal, exp.Interval))
+        and (isinstance(step.expression, exp.Interval) or _number(step.expression) > 0)
     }
     return any(
-        isinstance(part, LESS) and part.this.name.lower() in counters and not part.expression.find(exp.Column)
+        isinstance(part, LESS) and part.this.name.lower() in counters and _is_near(part.expression)
         for part in _conjuncts(branch)
     )
+
+
+def _is_near(limit: exp.Expr) -> bool:
+    """Is the end of the counting a fixed value, and a number small enough? A date or an expression has no number."""
+    return not limit.find(exp.Column) and not _number(limit) > MAX_STEPS
+
+
+def _number(node: exp.Expr) -> float:
+    """The value of a literal number; not a number for all else."""
+    try:
+        return float(node.name) if isinstance(node, exp.Literal) and not node.is_string else math.nan
+    except ValueError:
+        return math.nan
 
 
 def _conjuncts(branch: exp.Select) -> Iterator[exp.Expr]:
@@ -96,9 +122,10 @@ def products_are_small(tree: exp.Expr, context: Context) -> tuple[exp.Expr, str]
     named = [t for node in tree.find_all(exp.Table) for t in tables_named(node.name, context.catalog)]
     stored = {table.name.lower(): table.row_count or UNKNOWN_ROWS for table in named}
     owners = {table.name.lower(): {c.name.lower() for c in table.columns} for table in named}
+    known = Known(stored, owners)
     largest = 0
     for select in tree.find_all(exp.Select):
-        groups = _groups(select, stored, owners)
+        groups = _groups(select, known)
         rows = math.prod(groups)
         multiplied = sum(size > 1 for size in groups) > 1 or (len(groups) == 1 and _makes_rows(select))
         largest = max(largest, rows)
@@ -118,7 +145,7 @@ def _makes_rows(select: exp.Select) -> bool:
     return not isinstance(source, exp.Subquery) and source.find(exp.GenerateSeries) is not None
 
 
-def _groups(select: exp.Select, stored: Sizes, owners: Owners) -> list[int]:
+def _groups(select: exp.Select, known: Known) -> list[int]:
     """Rows of each group of sources that conditions tie together, a group counted as its largest; groups multiply."""
     source = select.args.get("from_")
     if source is None:
@@ -126,20 +153,22 @@ def _groups(select: exp.Select, stored: Sizes, owners: Owners) -> list[int]:
     joins = select.args.get("joins") or []
     sources = [source.this, *(join.this for join in joins)]
     names = [s.alias_or_name.lower() for s in sources]
-    columns = [owners.get(s.name.lower(), set()) if isinstance(s, exp.Table) else set() for s in sources]
+    columns = [known.owners.get(s.name.lower(), set()) if isinstance(s, exp.Table) else set() for s in sources]
     group = list(range(len(sources)))
     for index, join in enumerate(joins, start=1):
         if join.args.get("using") or join.method or not isinstance(join.this, (exp.Table, exp.Subquery)):
             _tie(group, index, index - 1)
     conditions = [join.args["on"] for join in joins if join.args.get("on")]
     conditions += [select.args["where"].this] if select.args.get("where") else []
-    for condition in conditions:
-        for equal in condition.find_all(exp.EQ, exp.NullSafeEQ):
+    for part in (part for condition in conditions for part in parts_of(condition)):
+        if isinstance(part, exp.Or):  # one side may hold for all rows
+            continue
+        for equal in part.find_all(exp.EQ, exp.NullSafeEQ):
             left, right = (_owners(side, names, columns) for side in (equal.this, equal.expression))
             if left and not left & right:  # f(a, b) = 3 ties nothing
                 for other in right:
                     _tie(group, min(left), other)
-    sizes = [_rows(s, stored) for s in sources]
+    sizes = [_rows(s, known) for s in sources]
     return [max(size for size, g in zip(sizes, group, strict=True) if g == root) for root in set(group)]
 
 
@@ -159,22 +188,41 @@ def _owners(side: exp.Expr, names: list[str], columns: list[set[str]]) -> set[in
     return found
 
 
-def _rows(source: exp.Expr, stored: Sizes) -> int:
+def _rows(source: exp.Expr, known: Known) -> int:
     """About how many rows one source has before filters."""
     series = source.find(exp.GenerateSeries)
     if series is not None and not isinstance(source, exp.Subquery):
         return _steps(series)
     if isinstance(source, exp.Table):
-        return max(1, stored.get(source.name.lower(), UNKNOWN_ROWS))
-    if not isinstance(source, exp.Subquery) or not isinstance(source.this, exp.Select):
+        return _cte_rows(source, known) or max(1, known.stored.get(source.name.lower(), UNKNOWN_ROWS))
+    return _query_rows(source.this, known) if isinstance(source, exp.Subquery) else UNKNOWN_ROWS
+
+
+def _cte_rows(table: exp.Table, known: Known) -> int:
+    """About how many rows the CTE has that a name stands for; 0 if it stands for none."""
+    cte = next((c for c in reversed(ctes_before(table)) if same(c.alias, table.name)), None) if not table.db else None
+    if cte is None:
+        return 0
+    if id(cte) not in known.ctes:
+        known.ctes[id(cte)] = UNKNOWN_ROWS  # while it is looked at: it may read itself
+        known.ctes[id(cte)] = _query_rows(cte.this, known)
+    return known.ctes[id(cte)]
+
+
+def _query_rows(inner: exp.Expr, known: Known) -> int:
+    """About how many rows a query gives before filters."""
+    if isinstance(inner, exp.SetOperation):
+        return _query_rows(inner.left, known) + _query_rows(inner.right, known)
+    if isinstance(inner, (exp.Subquery, exp.Paren)):
+        return _query_rows(inner.this, known)
+    if not isinstance(inner, exp.Select):
         return UNKNOWN_ROWS
-    inner = source.this
     limit = inner.args.get("limit")
     if limit is not None and isinstance(limit.expression, exp.Literal) and limit.expression.is_int:
         return max(1, int(limit.expression.name))
     if not inner.args.get("group") and any(o.find(exp.AggFunc) and not o.find(exp.Window) for o in inner.selects):
         return 1
-    return math.prod(_groups(inner, stored, {}))
+    return math.prod(_groups(inner, known))
 
 
 def _steps(series: exp.GenerateSeries) -> int:

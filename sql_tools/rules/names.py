@@ -14,6 +14,9 @@ from sql_tools.query.identifiers import identifier, nearest, same
 from sql_tools.query.tables import tables_meant
 from sql_tools.words import singular, words_of
 
+Known = dict[int, list[str] | None]  # by a scope's id, its columns: a CTE that many read is looked at once
+MAX_OUTPUTS = 20_000
+
 
 def known_tables(tree: exp.Expr, context: Context) -> tuple[exp.Expr, str]:
     """Each table named is in the catalog or is a CTE; its name is written as stored."""
@@ -50,8 +53,9 @@ def _spell_ctes_alike(tree: exp.Expr, dialect: str) -> None:
 def known_columns(tree: exp.Expr, context: Context) -> tuple[exp.Expr, str]:
     """Each column is in a table of its scope; those on the wrong alias are moved where only one table has them."""
     notes: list[str] = []
+    known: Known = {}
     for scope in traverse_scope(tree):
-        bind = _Binder(scope, context)
+        bind = _Binder(scope, context, known)
         for column in list(scope.find_all(exp.Column)):
             bind.column(column)
         notes += bind.notes
@@ -102,9 +106,10 @@ def _rename_table(table: exp.Table, stored: Table, dialect: str) -> None:
 class _Binder:
     """Binds the columns of one scope; `notes` says what was moved."""
 
-    def __init__(self, scope: Scope, context: Context) -> None:
-        self.scope, self.context, self.notes = scope, context, list[str]()
-        self.sources = {name: _columns_of(source, context) for name, (_, source) in scope.selected_sources.items()}
+    def __init__(self, scope: Scope, context: Context, known: Known) -> None:
+        self.scope, self.context, self.known, self.notes = scope, context, known, list[str]()
+        sources = scope.selected_sources.items()
+        self.sources = {name: _columns_of(source, context, known) for name, (_, source) in sources}
         self.open = any(columns is None for columns in self.sources.values()) or bool(
             scope.expression.args.get("laterals")
         )
@@ -249,7 +254,7 @@ class _Binder:
         scope = self.scope.parent
         while scope is not None:
             for name, (_, source) in scope.selected_sources.items():
-                found.setdefault(name, _columns_of(source, self.context))
+                found.setdefault(name, _columns_of(source, self.context, self.known))
             scope = scope.parent
         return found
 
@@ -287,10 +292,12 @@ class _Binder:
         return None
 
 
-def _columns_of(source: exp.Expr | Scope, context: Context) -> list[str] | None:
+def _columns_of(source: exp.Expr | Scope, context: Context, known: Known) -> list[str] | None:
     """The column names of a table, subquery or CTE; None when they cannot be known (UNNEST, a star over unknowns)."""
     if isinstance(source, Scope):
-        return _output_of(source, context)
+        if id(source) not in known:
+            known[id(source)] = _output_of(source, context, known)
+        return known[id(source)]
     if not isinstance(source, exp.Table) or not isinstance(source.this, exp.Identifier):
         return None
     alias = source.args.get("alias")
@@ -298,7 +305,7 @@ def _columns_of(source: exp.Expr | Scope, context: Context) -> list[str] | None:
     return renamed or [c.name for c in _find_table(source, context).columns]
 
 
-def _output_of(scope: Scope, context: Context) -> list[str] | None:
+def _output_of(scope: Scope, context: Context, known: Known) -> list[str] | None:
     if scope.is_udtf or not isinstance(scope.expression, exp.Query):
         return None
     names: list[str] = []
@@ -310,10 +317,16 @@ def _output_of(scope: Scope, context: Context) -> list[str] | None:
         inner = scope.set_operation_scopes[0] if scope.set_operation_scopes else scope
         for name, (_, source) in inner.selected_sources.items():
             if not wanted or same(wanted, name):
-                columns = _columns_of(source, context)
+                columns = _columns_of(source, context, known)
                 if columns is None:
                     return None
                 names += columns
+                if len(names) > MAX_OUTPUTS:
+                    raise InvalidSQLError(
+                        f"A query in it gives more than {MAX_OUTPUTS:,} columns.",
+                        "Name the columns that are wanted.",
+                        rule="known_columns",
+                    )
     outer = scope.outer_columns
     return list(outer) or names
 
