@@ -79,7 +79,7 @@ def _package(name: str) -> Finding:
 
 def _engine_starts() -> Finding:
     """Whether llama.cpp loads on this processor; in its own process, since it might end it."""
-    command = [sys.executable, "-c", "import xllamacpp"]
+    command = [sys.executable, "-P", "-c", "import xllamacpp"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=IMPORT_SECONDS, check=False)
         why = (done.stderr.strip().splitlines() or [f"ended with code {done.returncode}"])[-1]

@@ -122,7 +122,7 @@ def find_python(given: Path | None, *, required: bool) -> Path:
 
 def require_vllm(python: Path) -> None:
     """Raises LoadError unless that Python has a vLLM we know, and our plugin."""
-    done = subprocess.run([python, "-c", PROBE], capture_output=True, text=True, check=False)
+    done = subprocess.run([python, "-P", "-c", PROBE], capture_output=True, text=True, check=False)
     version, _, plugin = done.stdout.strip().partition(" ")
     if not version:
         raise LoadError(f"{python} has no vLLM.", "Name a Python that has: --python PATH.")
@@ -140,7 +140,7 @@ def require_whole(python: Path, checkpoint: Path) -> None:
 
     Asked of vLLM's Python, since this one may have no torch.
     """
-    command = [str(python), "-m", "model_service", "check", "--checkpoint", str(checkpoint)]
+    command = [str(python), "-P", "-m", "model_service", "check", "--checkpoint", str(checkpoint)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode == 1:
         raise CheckpointError(done.stderr.strip())

