@@ -1,6 +1,5 @@
 """ask(): question -> context -> prompt -> draft SQL -> valid SQL -> result -> answer, with one bounded repair loop."""
 
-import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -42,6 +41,7 @@ from sql_tools.models import (
 from sql_tools.prompt import prompt, repair_prompt, without_values
 from sql_tools.proof.card import model_name, proof
 from sql_tools.proof.hashes import prompt_hash
+from sql_tools.query.text import without_texts
 from sql_tools.query_tag import tag_field, tagged
 from sql_tools.refuse import refuse
 from sql_tools.retrieval.vocabulary import unknown_words
@@ -51,11 +51,11 @@ from sql_tools.semantic.defined import require_defined
 from sql_tools.semantic.matching import verified_for
 from sql_tools.semantic.verified import LAPSED, verified_answer, verified_check
 from sql_tools.settings import Settings
+from sql_tools.untrusted import shareable
 from sql_tools.validate import validate
 from sql_tools.vote import vote
 from sql_tools.warehouses import Warehouse
 
-QUOTED = re.compile(r"'[^']*'")
 VOTE_TEMPERATURE = 0.7
 NAME_MISSING = 0.08  # less doubt is enough once a draft needed a name that does not exist
 REPAIR_CANDIDATES = 3  # asked greedily again, a small model repeats itself
@@ -144,9 +144,9 @@ def usable(question: Question, settings: Settings) -> Question:
     return question.model_copy(update={"text": text})
 
 
-def _without_literals(question: Question) -> Question:
+def _without_literals(question: Question, dialect: str) -> Question:
     """The question as a model elsewhere may see it: in an earlier turn's SQL the checks may have put stored values."""
-    turns = tuple(turn.model_copy(update={"sql": QUOTED.sub("'…'", turn.sql)}) for turn in question.history)
+    turns = tuple(turn.model_copy(update={"sql": without_texts(turn.sql, dialect)}) for turn in question.history)
     return question.model_copy(update={"history": turns})
 
 
@@ -162,12 +162,13 @@ class _Run:
         on_stage: OnStage | None,
     ) -> None:
         self.question, self.warehouse, self.model, self.settings = question, warehouse, model, settings
-        self.told = question if settings.may_share_values else _without_literals(question)
+        self.told = question if settings.may_share_values else _without_literals(question, warehouse.dialect)
         self.on_stage = on_stage
         self.attempts: list[Attempt] = []
         self.timings: dict[str, float] = {}
         self.doubt = 0.0
         self.last_rule = ""
+        self.told_problem = ""  # the last draft's, as the model may see it
         self.grammar: str | None = None
         self.slow: QueryTimeoutError | None = None  # the last round's, where a draft ran past its limit
         self.renewed = ""  # why the catalog was read again on the way
@@ -271,6 +272,7 @@ class _Run:
             except (InvalidSQLError, WarehouseError) as error:
                 self.slow = error if isinstance(error, QueryTimeoutError) else self.slow
                 self.attempts.append(Attempt(sql=draft.text, problem=error.message))
+                self.told_problem = error.message if self.settings.may_share_values else shareable(error)
                 self.last_rule = error.rule if isinstance(error, InvalidSQLError) else ""
                 if isinstance(error, InvalidSQLError) and error.fatal:
                     refusals.append(error.message)
@@ -370,11 +372,8 @@ class _Run:
         )
 
     def _last_attempt(self) -> Attempt:
-        """The last draft and its problem; an engine's complaint may quote stored values, which not every model may see."""
-        last = self.attempts[-1]
-        if self.settings.may_share_values:
-            return last
-        return Attempt(sql=last.sql, problem=QUOTED.sub("'…'", last.problem))
+        """The last draft and its problem as the model may see it: an engine's complaint may quote stored values."""
+        return Attempt(sql=self.attempts[-1].sql, problem=self.told_problem)
 
     def _last_problem(self) -> str:
         return self.attempts[-1].problem if self.attempts else ""

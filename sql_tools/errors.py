@@ -4,9 +4,14 @@ from typing import ClassVar
 
 
 class CopilotError(Exception):
-    """What went wrong in words a user can act on; `hint` says what to do next."""
+    """What went wrong in words a user can act on; `hint` says what to do next.
+
+    `without_values` says it without anything of the data, for a model that may not see it; empty where the message itself
+    holds none but the SQL's own literals.
+    """
 
     retryable: ClassVar[bool] = False
+    without_values: str = ""
 
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message)

@@ -19,6 +19,7 @@ MAX_VALUE_CHARS = 40
 MAX_TYPE_CHARS = 300
 MAX_PROBLEM_CHARS = 1000
 QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
+LABELS = re.compile(r"ENUM\((?:'(?:[^']|'')*'|[^')])*\)", re.IGNORECASE)
 ENGINES = {"duckdb": "DuckDB", "snowflake": "Snowflake"}
 
 RULES = """You write one {engine} SELECT statement that answers the question from the tables given.
@@ -72,7 +73,7 @@ def schema_text(context: Context) -> str:
     """The tables as CREATE TABLE statements, with keys, comments and example values; then what a semantic file says."""
     semantics = context.semantics
     tables = context.tables + (semantics.views if semantics else ())
-    text = "\n\n".join(_table_text(table, context.dialect) for table in tables if is_safe_name(table.name))
+    text = "\n\n".join(_table_text(table, context.dialect) for table in tables if all(map(is_safe_name, table.path)))
     said = semantic_text(semantics, context.tables) if semantics else ""
     return f"{text}\n\n{said}" if said else text
 
@@ -84,7 +85,9 @@ def question_text(question: Question, context: Context) -> str:
     hints = [
         f"{quote((*names[m.table].path, m.column), context.dialect)} = {_literal(m.value)}"
         for m in context.values
-        if m.table in names and is_safe_name(m.column) and data(m.value, MAX_VALUE_CHARS)
+        if m.table in names
+        and all(map(is_safe_name, (*names[m.table].path, m.column)))
+        and data(m.value, MAX_VALUE_CHARS)
     ]
     if hints:
         lines.append("Stored values the question mentions: " + "; ".join(hints))
@@ -115,13 +118,24 @@ def _table_text(table: Table, dialect: str) -> str:
 
 
 def _column_text(column: Column, table: Table, dialect: str) -> str:
-    text = f"  {quote((column.name,), dialect)} {one_line(column.type, MAX_TYPE_CHARS)}"
+    text = f"  {quote((column.name,), dialect)} {type_text(column.type)}"
     if table.primary_key == (column.name,):
         text += " PRIMARY KEY"
     notes = [about] if (about := data(column.comment, MAX_COMMENT_CHARS)) else []
     if not _is_key(column, table):
         notes += _examples(column)
     return text + "," + (f" -- {'; '.join(notes)}" if notes else "")
+
+
+def type_text(name: str) -> str:
+    """A type as a prompt may show it: an ENUM without its labels, which are stored values, and what is nested in it only
+    where it reads like names.
+
+    >>> type_text("ENUM('sad', 'it''s')[]"), type_text("STRUCT(a INTEGER, b VARCHAR)")
+    ('ENUM[]', 'STRUCT(a INTEGER, b VARCHAR)')
+    """
+    plain = LABELS.sub("ENUM", name)
+    return data(plain, MAX_TYPE_CHARS) or one_line(plain.partition("(")[0], MAX_TYPE_CHARS)
 
 
 def _examples(column: Column) -> list[str]:

@@ -10,11 +10,13 @@ import unicodedata
 from collections.abc import Iterator
 from functools import lru_cache
 
+from sql_tools.errors import CopilotError
 from sql_tools.models import Column, Table
 
 MAX_NAME_CHARS = 200
 MAX_WATCHED_CHARS = 500
 MAX_WATCHED_VALUES = 20
+IN_QUOTES = re.compile(r"'(?:[^']|'')*(?:'|\Z)")
 SPEAKER = re.compile(
     r"<\s*\|[^|>]{0,40}\|\s*>|<｜[^｜>]{0,40}｜>|\[\s*/?\s*INST\s*\]|<<\s*/?\s*SYS\s*>>|</?s>|</?(?:think|tool_call)>"
     r"|<(?:start|end)_of_turn>|```|~~~",
@@ -58,6 +60,12 @@ def one_line(text: str, limit: int) -> str:
 def data(text: str, limit: int) -> str:
     """The text as a prompt may show it, `limit` below 500 characters; nothing where it looks like an instruction."""
     return "" if is_instruction(text) else one_line(text, limit)
+
+
+def shareable(error: CopilotError) -> str:
+    """What was wrong, for a model that may not see stored values: a fixed sentence where an engine spoke, else our own words
+    with every text in quotes blanked."""
+    return error.without_values or IN_QUOTES.sub("'…'", error.message)
 
 
 def spoken(text: str) -> str:
@@ -105,7 +113,7 @@ def flagged(tables: tuple[Table, ...]) -> tuple[str, ...]:
 
 def _suspects(table: Table) -> Iterator[tuple[str, str]]:
     name = one_line(table.name, 60)
-    if not is_safe_name(table.name):
+    if not all(map(is_safe_name, table.path)):
         yield "The name", f"table {name}"
     if is_instruction(table.comment):
         yield "The comment", f"table {name}"

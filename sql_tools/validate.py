@@ -157,4 +157,6 @@ def _explain(text: str, explain: Callable[[str], str | None]) -> str | None:
     except UnavailableError:
         raise
     except WarehouseError as error:
-        raise InvalidSQLError(error.message, error.hint, rule="engine_explain") from error
+        refused = InvalidSQLError(error.message, error.hint, rule="engine_explain")
+        refused.without_values = error.without_values
+        raise refused from error

@@ -17,8 +17,9 @@ CONNECTED = (".connect_tcp.complete", ".start_tls.complete")
 
 
 def stoppable_client(*, trust_env: bool) -> DefaultHttpxClient:
-    """The client; `trust_env` lets it use the proxies that the environment names."""
-    return DefaultHttpxClient(trust_env=trust_env, event_hooks={"request": [_watch]})
+    """The client; `trust_env` lets it use the proxies that the environment names. A redirect is an error: what was meant
+    for one server is not sent to another."""
+    return DefaultHttpxClient(trust_env=trust_env, follow_redirects=False, event_hooks={"request": [_watch]})
 
 
 def _watch(request: Any) -> None:

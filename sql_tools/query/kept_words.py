@@ -24,10 +24,10 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.tokenizer_core import Token, TokenType
 
+from sql_tools.query.text import TEXTS
+
 Words = Counter[str]  # 'text in quotes, #number, name or keyword in lower case, operator
 
-TEXTS = (TokenType.STRING, TokenType.NATIONAL_STRING, TokenType.RAW_STRING, TokenType.HEREDOC_STRING,
-         TokenType.UNICODE_STRING)  # fmt: skip
 SILENT = frozenset("as asc outer inner join row rows only cast nulls first last ( ) , ; * .".split())
 UNITS = frozenset(
     """year years month months week weeks day days hour hours minute minutes second seconds quarter quarters millisecond

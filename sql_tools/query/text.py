@@ -10,11 +10,16 @@ import re
 import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
+from sqlglot.tokenizer_core import TokenType
 
 from sql_tools.errors import InvalidSQLError
 
 MAX_SQL_CHARS = 50_000
 RULE = "one_statement"
+TEXTS = (
+    *(TokenType.STRING, TokenType.NATIONAL_STRING, TokenType.RAW_STRING, TokenType.HEREDOC_STRING),
+    *(TokenType.UNICODE_STRING, TokenType.BYTE_STRING, TokenType.HEX_STRING, TokenType.BIT_STRING),
+)
 LACKING = re.compile(r"Required keyword: '\w+' missing for <class '[\w.]*\.(\w+)'>")
 logging.getLogger("sqlglot").addHandler(logging.NullHandler())  # its warnings are no news to a user
 
@@ -63,6 +68,24 @@ def pretty(text: str, dialect: str) -> str:
         return parse(text, dialect).sql(dialect=dialect, pretty=True, comments=False)
     except Exception:
         return text
+
+
+def without_texts(text: str, dialect: str) -> str:
+    """The SQL with each text in it blanked and no comments; "" where it is not made of tokens.
+
+    >>> without_texts("SELECT a FROM t WHERE a = 'Zoe' -- his name", "duckdb")
+    "SELECT a FROM t WHERE a = '…'"
+    """
+    try:
+        tokens = sqlglot.tokenize(text, read=dialect)
+    except Exception:
+        return ""
+    parts, end = list[str](), 0
+    for token in tokens:
+        shown = "'…'" if token.token_type in TEXTS else text[token.start : token.end + 1]
+        parts.append(f" {shown}" if parts and token.start > end else shown)
+        end = token.end + 1
+    return "".join(parts)
 
 
 def too_deep(rule: str) -> InvalidSQLError:

@@ -90,7 +90,8 @@ def _same_column(column: exp.Column) -> exp.Column:
 def _nowhere(literal: exp.Literal, stored: Column) -> str:
     if not stored.type.upper().startswith(TEXT):
         raise InvalidSQLError(
-            f"{stored.name} holds {stored.type} values, so it cannot equal '{literal.this}'.", rule="stored_values"
+            f"{stored.name} holds {stored.type.partition('(')[0]} values, so it cannot equal '{literal.this}'.",
+            rule="stored_values",
         )
     return f"no row holds '{literal.this}' in {stored.name}"
 

@@ -264,4 +264,6 @@ def _raise(kind: str, text: str) -> NoReturn:
     found = getattr(duckdb, kind, None)
     if isinstance(found, type) and issubclass(found, duckdb.Error):
         raise found(text)
-    raise WarehouseError(f"The engine failed: {text.splitlines()[0] if text else kind}", "Ask in another way.")
+    failed = WarehouseError(f"The engine failed: {text.splitlines()[0] if text else kind}", "Ask in another way.")
+    failed.without_values = "The engine failed on it."
+    raise failed

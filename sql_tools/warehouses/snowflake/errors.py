@@ -45,6 +45,10 @@ STATEMENT_CODES = {
     90073: Known("The Snowflake warehouse cannot start: its resource monitor's quota is used up.", "Ask an administrator, or use another `warehouse`."),
     90030: Known("Snowflake's catalog says that it would return too much.", "Read fewer schemas: ARCTIC_COPILOT_SNOWFLAKE_SCHEMAS."),
 }  # fmt: skip
+COMPILED = "Snowflake cannot compile it: a name, a type or a function's arguments in it do not fit the tables."
+EXECUTED = (
+    "Snowflake stopped it while it ran: a value did not fit its type or its function; TRY_CAST gives NULL instead."
+)
 UNAVAILABLE = (EXPIRED, CLOSED, UNREACHED, CUT, NO_WORD, WRONG_ACCOUNT, *LOGIN_CODES.values())
 UNAVAILABLE_CODES = (606, 90073)
 SUSPENDED_WORDS = "The Snowflake warehouse is suspended"
@@ -69,7 +73,9 @@ def warehouse_error(error: Exception, *, timeout_seconds: float = 0.0) -> Wareho
         return WarehouseError("The query was cancelled.", "Ask again.", query_id=query_id)
     known = _known(code, text)
     if known is None:
-        return WarehouseError(_plain(text), query_id=query_id)
+        ours = WarehouseError(_plain(text), query_id=query_id)
+        ours.without_values = COMPILED if "compilation error" in text.lower() else EXECUTED
+        return ours
     if known in UNAVAILABLE or code in UNAVAILABLE_CODES or known.message.startswith(SUSPENDED_WORDS):
         return UnavailableError(known.message, known.hint, query_id=query_id)
     named = NAMED.search(text) if code in STALE_CODES else None
