@@ -50,7 +50,7 @@ FAILING = {
     "a date that is none": "SELECT make_date(2024, 13, CAST(id AS INTEGER)) FROM people",
     "a name that is not there": "SELECT nope FROM people",
     "a function's arguments": "SELECT date_trunc('month', name) FROM people",
-    "text that is summed": "SELECT sum(name) FROM people",
+    "a table that is not there": "SELECT * FROM nowhere",
     "words that do not parse": f"SELECT FROM WHERE '{CANARY}",
 }
 ELSEWHERE = "http://model.example/v1#m"
