@@ -149,7 +149,9 @@ def _number_axis(number: Series) -> dict[str, Any]:
 
 
 def _channel(title: str, values: Sequence[Any]) -> dict[str, Any]:
-    return {"title": title, "values": list(values)}
+    """One axis or series. Vega's tooltip draws a field titled `image` as a picture and `title` as its heading: not here."""
+    shown = title.capitalize() if title in ("image", "title") else title
+    return {"title": shown, "values": list(values)}
 
 
 def _plot(

@@ -65,7 +65,7 @@ def render_progress(job: Job[Any], title: str) -> None:
     """The steps so far, the last one still going, with the seconds it has taken."""
     current = job.steps[-1] if job.steps else None
     label = STAGES.get(current.label, current.label) if current else title
-    box = st.status(f"{label} \u2026 {job.seconds:.0f} s", state="running", expanded=True)
+    box = st.status(f"{plain(label)} \u2026 {job.seconds:.0f} s", state="running", expanded=True)
     for step in job.steps:
         mark = CHECKS[True] if step is not current else ":material/more_horiz:"
         detail = f" \u00b7 {plain(step.detail)}" if step.detail else ""
@@ -77,7 +77,7 @@ def render_progress(job: Job[Any], title: str) -> None:
 def _render_result(answer: Answer, key: str) -> None:
     chart = natural_chart(answer.columns, answer.rows)
     if isinstance(chart, BigNumber):
-        st.metric(plain(chart.label), chart.value)
+        st.metric(plain(chart.label), plain(chart.value))
     if not isinstance(chart, BigNumber) or answer.rows == ((0,),):  # of a zero, the message says why
         st.markdown(plain(answer.message))
     if isinstance(chart, Plot):

@@ -35,7 +35,7 @@ def run_chat(settings: Settings, port: int | None) -> NoReturn:
 
 def streamlit_command(port: int, folder: Path) -> list[str]:
     """What is run, in an empty `folder`; the flags hold whatever configuration the user has."""
-    script = Path(__file__).parents[1] / "streamlit_app.py"
+    script = Path(__file__).parents[1] / "asgi.py"
     return [
         *(sys.executable, "-P", "-m", "streamlit", "run", str(script)),
         f"--server.address={HOST}",

@@ -9,7 +9,6 @@ import os
 import shutil
 import socket
 import subprocess
-import sys
 import threading
 import time
 import urllib.request
@@ -26,12 +25,13 @@ from selenium.webdriver.chrome.service import Service  # noqa: E402
 from selenium.webdriver.common.by import By  # noqa: E402
 from selenium.webdriver.common.keys import Keys  # noqa: E402
 
+from app.chat.server import KEY, streamlit_command  # noqa: E402
+
 BROWSER, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(not (BROWSER and DRIVER), reason="no chromium and chromedriver on PATH"),
 ]
-PAGE = Path(__file__).parents[3] / "app" / "streamlit_app.py"
 PATIENCE_SECONDS = 300.0 if os.environ.get("CHAT_MODEL") else 60.0
 FLAGS = (
     "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
@@ -92,10 +92,12 @@ def app_url(stub_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     model = os.environ.get("CHAT_MODEL")
     environment = os.environ | ({"ARCTIC_COPILOT_MODEL": model} if model else stubbed)
     environment["ARCTIC_COPILOT_WAREHOUSE"] = "demo"
-    command = [sys.executable, "-m", "streamlit", "run", str(PAGE), "--server.headless=true", f"--server.port={port}"]
+    folder = tmp_path_factory.mktemp("empty")
+    command = [*streamlit_command(port, folder), "--server.headless=true"]
+    environment[KEY] = "the-key-of-this-chat"
     with (tmp_path_factory.mktemp("log") / "app.log").open("w") as log:
-        app = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
-    url = f"http://127.0.0.1:{port}"
+        app = subprocess.Popen(command, env=environment, stdout=log, stderr=log, cwd=folder)
+    url = f"http://127.0.0.1:{port}/{environment[KEY]}"
     until(lambda: is_up(f"{url}/_stcore/health"))
     yield url
     app.terminate()
