@@ -130,13 +130,12 @@ def test_a_value_written_large_is_no_picture(chat: Chat) -> None:
 def test_a_chart_of_pictures_draws_none_on_hover(chat: Chat) -> None:
     chat.open().asked(MANY)
     until(lambda: bool(chat.find("stVegaLiteChart")))
-    (chart,) = chat.find("stVegaLiteChart")
-    chat.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", chart)
-    size = chart.size
-    for x in range(-size["width"] // 2 + 10, size["width"] // 2, 40):
-        for y in range(-size["height"] // 2 + 5, size["height"] // 2, 14):
-            page.webdriver.ActionChains(chat.driver, duration=0).move_to_element_with_offset(chart, x, y).perform()
-            assert pictures(chat) == []
+    chat.run("document.querySelector('[data-testid=stVegaLiteChart]').scrollIntoView({block: 'center'})")
+    box = chat.run("return document.querySelector('[data-testid=stVegaLiteChart]').getBoundingClientRect().toJSON()")
+    for x in range(int(box["left"]), int(box["right"]), 20):
+        for y in range(int(box["top"]), int(box["bottom"]), 20):
+            chat.driver.execute_cdp_cmd("Input.dispatchMouseEvent", {"type": "mouseMoved", "x": x, "y": y})
+        assert pictures(chat) == []
     assert Listener.leaked == []
 
 
