@@ -124,7 +124,9 @@ def _show_welcome(desk: Desk) -> None:
     invitation = " Try one of these:" if questions else ""
     st.caption(f"Every query is checked before it runs, and nothing can be changed.{invitation}")
     for number, question in enumerate(questions):
-        st.button(plain(question), key=f"suggestion-{number}", on_click=state.add_question, args=(question,), width="stretch")
+        st.button(
+            plain(question), key=f"suggestion-{number}", on_click=state.add_question, args=(question,), width="stretch"
+        )
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Settings, read from the environment once, at the edge."""
 
+import os
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlparse
@@ -103,3 +104,23 @@ def read_settings(**overrides: object) -> Settings:
         raise SettingsError(
             f"Bad settings: {problems}.", "Fix the option or the ARCTIC_COPILOT_ variable of that name."
         ) from error
+
+
+def private_folder(root: Path, *parts: str) -> Path:
+    """`root` / `parts`, made where it is missing, which only its owner may enter.
+
+    SettingsError where it, or a folder on the way from `root`, is another user's or reached by another user's link. OSError where
+    it cannot be made.
+    """
+    folder = root
+    for part in ("", *parts):
+        folder = folder / part
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if hasattr(os, "getuid") and {folder.lstat().st_uid, folder.stat().st_uid} != {os.getuid()}:
+            raise SettingsError(
+                f"{folder} is another user's, so what is kept there cannot be trusted.",
+                "Set ARCTIC_COPILOT_CACHE_DIR to a folder of your own.",
+            )
+    if parts and folder.stat().st_mode & 0o077:
+        folder.chmod(0o700)
+    return folder

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from sql_tools.errors import SettingsError
-from sql_tools.settings import Settings
+from sql_tools.settings import Settings, private_folder
 
 HOST = "127.0.0.1"
 FIRST_PORT = 8501
@@ -68,8 +68,7 @@ def _empty_folder(settings: Settings) -> Path:
     """A folder of ours that only its owner may enter, with nothing in it."""
     folder = settings.cache / "chat"
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        folder.chmod(0o700)
+        private_folder(settings.cache, "chat")
         if any(folder.iterdir()):
             raise SettingsError(f"{folder} should be empty, and is not.", "Remove what is in it.")
     except OSError as error:

@@ -1,4 +1,4 @@
-"""A running model server, and plain HTTP calls to it: no proxy, no redirects off loopback, errors in our words."""
+"""A running model server, and plain HTTP calls to it: no proxy, no redirects, errors in our words."""
 
 import http.client
 import json
@@ -10,7 +10,15 @@ from typing import Any
 
 from model_service.errors import ServerError
 
-OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # a proxy must never see loopback traffic
+
+class _Stay(urllib.request.HTTPRedirectHandler):
+    """A redirect is an error: what was meant for our server goes nowhere else."""
+
+    def redirect_request(self, *_: Any) -> None:
+        return None
+
+
+OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}), _Stay)  # a proxy must never see loopback traffic
 
 
 @dataclass(frozen=True)

@@ -21,10 +21,12 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlparse
 
 from model_service.errors import LoadError, NoSpaceError, PortInUseError, ServerError
 from model_service.llama.client import LocalModel
 from model_service.machine import available_bytes, usable_cores
+from model_service.private_folder import private_folder
 from model_service.weights import store as weights_file
 
 KEEP = "keep\n"  # as the worker has it
@@ -32,6 +34,7 @@ WORKER = Path(__file__).with_name("worker.py")
 SETTINGS_VERSION = (
     1  # raise when the worker's parameters change, so that running servers and saved prefixes are not reused
 )
+LOOPBACK = ("127.0.0.1", "::1", "localhost")  # where a lease may say that a server is
 IDLE_SECONDS = 15 * 60.0
 READY_SECONDS = 180.0
 ANSWER_SECONDS = 10.0  # a server that takes longer to say it is there counts as gone
@@ -122,8 +125,9 @@ def _launch(
     """`keep`: the worker outlives this process once it is ready."""
     if port:
         _require_free(port)
-    config = _config(weights, cache_dir, port) | {"lease": str(lease), "idle_seconds": idle_seconds}
     _make_folders(cache_dir)
+    weights_file.verify_as_loaded(weights)
+    config = _config(weights, cache_dir, port) | {"lease": str(lease), "idle_seconds": idle_seconds}
     lease.unlink(missing_ok=True)
     log = lease.with_suffix(".log")
     process = _spawn(config, log)
@@ -137,7 +141,7 @@ def _make_folders(cache_dir: Path) -> None:
     """For leases and saved prefixes: nobody else's to read."""
     try:
         for name in ("server", "prefix"):
-            (cache_dir.expanduser() / name).mkdir(parents=True, exist_ok=True, mode=0o700)
+            private_folder(cache_dir.expanduser(), name)
     except OSError as error:
         raise NoSpaceError(
             f"Cannot write to {cache_dir}: {error.strerror}.", "Set ARCTIC_COPILOT_CACHE_DIR to a folder of yours."
@@ -229,9 +233,10 @@ def _running(lease: Path) -> LocalModel | None:
 
 def _read(lease: Path) -> LocalModel | None:
     try:
-        return LocalModel(lease=lease, **json.loads(lease.read_text()))
+        model = LocalModel(lease=lease, **json.loads(lease.read_text()))
     except (OSError, ValueError, TypeError):
         return None
+    return model if urlparse(str(model.url)).hostname in LOOPBACK else None
 
 
 def _answers(model: LocalModel) -> bool:

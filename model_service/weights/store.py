@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from model_service.errors import NoSpaceError, TruncatedFileError, UnknownModelError, WrongHashError
+from model_service.private_folder import private_folder
 from model_service.weights import gguf
 from model_service.weights import hub as weights_hub
 from model_service.weights import wheels as weights_wheels
@@ -158,6 +159,16 @@ def _user_file(given: str | Path) -> Path:
     return path
 
 
+def verify_as_loaded(path: Path) -> None:
+    """Nothing, if a file named as one of MODELS is that model, hashed now; a sidecar's word is not taken for it.
+
+    Raises TruncatedFileError, WrongHashError. A file of any other name is the user's own.
+    """
+    for model in MODELS.values():
+        if path.name == model.filename:
+            verify(path, model)
+
+
 def _verify_once(path: Path, model: NamedModel) -> None:
     """Like `verify`, but a file whose sidecar still matches is taken at its word."""
     try:
@@ -173,7 +184,7 @@ def _fetch_named(model: NamedModel, cache_dir: Path, progress: OnProgress, say: 
     from huggingface_hub.utils import WeakFileLock  # type: ignore[attr-defined]  # slow; a warm start never gets here
 
     target = cached_path(model, cache_dir)
-    target.parent.mkdir(parents=True, exist_ok=True)
+    private_folder(cache_dir.expanduser(), *target.parent.relative_to(cache_dir.expanduser()).parts)
     with WeakFileLock(target.with_name(target.name + ".lock")):  # a second process waits, then finds the file
         if not _is_good(target, model, say):
             staging = target.with_name(target.name + ".staging")

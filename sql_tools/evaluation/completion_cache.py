@@ -12,6 +12,8 @@ from langchain_core.caches import BaseCache
 from langchain_core.load import dumps, loads
 from langchain_core.outputs import Generation
 
+from sql_tools.settings import private_folder
+
 ADDRESS = re.compile(r'"openai_api_base": "[^"]*", ')  # the embedded model's port is another each time it starts
 
 
@@ -22,7 +24,9 @@ class CompletionCache(BaseCache):
     Without `replay` everything is kept and nothing is taken from it."""
 
     def __init__(self, path: Path, *, weights: str, replay: bool = True) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        private_folder(path.parent)
+        path.touch(mode=0o600)
+        path.chmod(0o600)
         self._weights, self._replay = weights, replay
         self._connection = sqlite3.connect(path, check_same_thread=False, timeout=30)
         self._connection.execute(

@@ -31,7 +31,7 @@ def demo_path(settings: Settings, on_progress: OnProgress | None = None, *, scal
     """
     report = on_progress or (lambda what, fraction: None)
     version = VERSION if scale_factor == SCALE_FACTOR else f"{VERSION}-sf{scale_factor:g}"
-    final = settings.cache / "demo" / version / "SNOWFLAKE_SAMPLE_DATA.duckdb"
+    kept = Path("demo") / version / "SNOWFLAKE_SAMPLE_DATA.duckdb"
 
     def fill(connection: duckdb.DuckDBPyConnection, scratch: Path) -> None:
         report("Generating the demo's rows", 0.0)
@@ -42,7 +42,7 @@ def demo_path(settings: Settings, on_progress: OnProgress | None = None, *, scal
             file = str(scratch / f"{table.lower()}.parquet").replace("'", "''")
             connection.execute(f"INSERT INTO {table} SELECT * FROM read_parquet('{file}')")
 
-    return build_once(final, fill)
+    return build_once(settings.cache, kept, fill)
 
 
 def _generate(folder: Path, scale_factor: float) -> None:

@@ -18,7 +18,7 @@ import duckdb
 
 from sql_tools.errors import WarehouseError
 from sql_tools.models import QueryResult, ResultColumn, Table
-from sql_tools.settings import Settings
+from sql_tools.settings import Settings, private_folder
 from sql_tools.untrusted import flagged
 from sql_tools.warehouses.duckdb import catalog
 from sql_tools.warehouses.duckdb.errors import open_error, warehouse_error
@@ -116,7 +116,7 @@ def connect(
     """
     name = name or str(target)
     with suppress(OSError):  # only a query that outgrows its memory needs it, and says so
-        _temp_folder(settings).mkdir(parents=True, exist_ok=True)
+        private_folder(settings.cache, "tmp")
         remove_leftovers(_temp_folder(settings), "duckdb-*")
     processes = Processes(target, _configuration(settings), temp_folder=_temp_folder(settings), name=name)
     try:

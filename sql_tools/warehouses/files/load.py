@@ -13,7 +13,7 @@ from pathlib import Path
 import duckdb
 
 from sql_tools.errors import WarehouseError
-from sql_tools.settings import Settings
+from sql_tools.settings import Settings, private_folder
 from sql_tools.warehouses import OnProgress
 from sql_tools.warehouses.duckdb.leftovers import remove_leftovers
 from sql_tools.warehouses.files import folder, sqlite_file
@@ -40,22 +40,28 @@ def loaded_path(path: Path, settings: Settings, on_progress: OnProgress | None =
     if path.is_dir() or folder.is_data_file(path):
         files = folder.data_files(path)
         return build_once(
-            settings.cache / "loaded" / f"{_content_hash(files)}.duckdb",
+            settings.cache,
+            Path("loaded") / f"{_content_hash(files)}.duckdb",
             lambda connection, scratch: folder.load_files(connection, files, scratch=scratch, on_progress=report),
         )
     files = [path, *(wal for wal in [path.with_name(path.name + "-wal")] if wal.exists())]
     return build_once(
-        settings.cache / "loaded" / f"{_content_hash(files)}.duckdb",
+        settings.cache,
+        Path("loaded") / f"{_content_hash(files)}.duckdb",
         lambda connection, scratch: sqlite_file.load_sqlite(connection, path, on_progress=report),
     )
 
 
-def build_once(final: Path, fill: Fill) -> Path:
-    """`final`, filled by `fill` if it isn't there yet; nothing stays behind if that fails."""
-    if final.exists():
-        return final
+def build_once(cache: Path, kept: Path, fill: Fill) -> Path:
+    """`cache` / `kept`, filled by `fill` if it isn't there yet; nothing stays behind if that fails.
+
+    The folder is the user's alone, and so is all in it: it holds copies of data whose own files may be closed to others.
+    """
+    final = cache / kept
     try:
-        final.parent.mkdir(parents=True, exist_ok=True)
+        private_folder(cache, *kept.parent.parts)
+        if final.exists():
+            return final
         remove_leftovers(final.parent, SCRATCH_PREFIX + "*")
         scratch = Path(tempfile.mkdtemp(prefix=SCRATCH_PREFIX, dir=final.parent))
     except OSError as error:
