@@ -115,7 +115,7 @@ def replay(
 
     Exit code 0 if all is the same; 3 changed or refused; 1 failed; 2 wrong usage.
     """
-    from app.commands.kept_answers import read_answer
+    from app.commands.kept_answers import agreed_warehouse, read_answer
     from app.contract import print_json
     from app.terminal import views
     from app.terminal.console import Terminal
@@ -125,8 +125,10 @@ def replay(
 
     kept = kept_answer(read_answer(file))
     terminal = Terminal()
-    where = warehouse or kept.proof.warehouse
-    settings = read_settings(warehouse=where, semantic=semantic, allow_scan_gb=allow_scan_gb)
+    settings = read_settings(warehouse=warehouse, semantic=semantic, allow_scan_gb=allow_scan_gb)
+    if warehouse is None and kept.proof.warehouse != settings.warehouse:
+        agreed = agreed_warehouse(kept.proof.warehouse)
+        settings = read_settings(warehouse=agreed, semantic=semantic, allow_scan_gb=allow_scan_gb)
     with opened_warehouse(settings, terminal) as opened:
         report = replay_answer(kept, opened, settings)
     print_json(report) if as_json else terminal.show(views.replay_report(report, terminal))

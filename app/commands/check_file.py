@@ -31,7 +31,7 @@ def _check_line(line: bytes, number: int, warehouse: Warehouse, settings: Settin
     """A line's verdict; one that cannot be read, or on which the checks break, is its own error and never allowed."""
     try:
         identifier, sql = _statement(line)
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, RecursionError):
         return {"id": number, "error": f"line {number} is not a JSON object with id and sql"}
     try:
         report = check(sql, warehouse, settings, ask_data=False)

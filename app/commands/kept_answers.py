@@ -1,9 +1,13 @@
 """A file with what `ask --json` printed -> its object; any trouble is a SettingsError that says what to give instead."""
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
+import typer
+
+from app.terminal.cells import shown
 from sql_tools.errors import SettingsError
 
 HINT = "Give a file that holds what `arctic-copilot ask --json` printed."
@@ -23,3 +27,17 @@ def read_answer(path: Path) -> dict[str, Any]:
     if not isinstance(fields, dict):
         raise SettingsError(f"{path} does not hold one JSON object.", HINT)
     return fields
+
+
+def agreed_warehouse(named: str) -> str:
+    """The warehouse that a file names, if whoever sits at the terminal wants it opened.
+
+    SettingsError if not, or where nobody can be asked: a file from elsewhere may name any database, pipe or account.
+    """
+    words = shown(named, max_chars=200)
+    if sys.stdin.isatty() and sys.stderr.isatty() and typer.confirm(f"The file names {words}. Open it?", err=True):
+        return named
+    raise SettingsError(
+        f"The file names the warehouse {words}, and nothing is opened on a file's word.",
+        "Give --warehouse with the one to run it on.",
+    )

@@ -19,8 +19,6 @@ from sql_tools.settings import Settings
 from sql_tools.validate import validate
 from sql_tools.warehouses import Warehouse
 
-MAX_ROWS = 1_000_000
-
 
 class Kept(Record):
     """What a kept answer holds that a replay needs."""
@@ -91,6 +89,11 @@ def replay(kept: Kept, warehouse: Warehouse, settings: Settings) -> ReplayReport
         )
     about["sql_changed"] = sql_changed or valid.text != write(parse(kept.sql, valid.dialect), valid.dialect)
     about["sql"] = valid.text
+    if kept.row_count > settings.max_rows:  # a file does not raise what may be fetched here
+        raise SettingsError(
+            f"The answer has {kept.row_count:,} rows, and {settings.max_rows:,} may be fetched here.",
+            f"Set ARCTIC_COPILOT_MAX_ROWS={kept.row_count} to run it again.",
+        )
     result = execute(valid, warehouse, _same_cap(kept, settings))
     data_changed = rows_hash(result.rows, ordered=is_ordered(parse(valid.text, valid.dialect))) != proof.rows_hash
     changed = data_changed or about["sql_changed"] or catalog_changed
@@ -104,9 +107,8 @@ def replay(kept: Kept, warehouse: Warehouse, settings: Settings) -> ReplayReport
 
 
 def _same_cap(kept: Kept, settings: Settings) -> Settings:
-    """As many rows as were kept, where they were cut; never fewer where they were not."""
-    cap = kept.row_count if kept.truncated else max(settings.max_rows, kept.row_count)
-    return settings.model_copy(update={"max_rows": min(max(cap, 1), MAX_ROWS)})
+    """As many rows as were kept, where they were cut; else as many as the settings allow."""
+    return settings.model_copy(update={"max_rows": max(kept.row_count, 1)}) if kept.truncated else settings
 
 
 def _message(kept: Kept, result: QueryResult, data: bool, sql: bool, catalog: bool) -> str:

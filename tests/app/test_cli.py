@@ -134,10 +134,12 @@ def test_every_help_shows_an_example(words: list[str]) -> None:
 def test_chat_is_for_this_machine_only_and_tells_nobody(shop: str, monkeypatch: pytest.MonkeyPatch) -> None:
     became: list[Any] = []
     monkeypatch.setattr(os, "execve", lambda *call: became.append(call))
+    monkeypatch.setattr(os, "chdir", lambda *_: None)
     run("chat", "--warehouse", shop, "--model", "local-small")
     _, command, environment = became[0]
     assert {"--server.address=127.0.0.1", "--browser.gatherUsageStats=false"} <= set(command)
-    assert Path(command[4]).is_file()
+    assert Path(command[5]).is_file()
+    assert command[1] == "-P"
     assert environment["ARCTIC_COPILOT_WAREHOUSE"] == shop
     assert environment["ARCTIC_COPILOT_MODEL"] == "local-small"
 

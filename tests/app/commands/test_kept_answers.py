@@ -1,6 +1,7 @@
 """`replay`: an answer kept in a file is run again, and what changed is told."""
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     change(path, "CREATE TABLE sales (id INTEGER PRIMARY KEY, product VARCHAR, price DECIMAL(9, 2))")
     change(path, "INSERT INTO sales VALUES (1, 'tea', 9.50), (2, 'rum', 0.50), (3, 'tea', 1)")
     monkeypatch.setenv("ARCTIC_COPILOT_CACHE_DIR", str(tmp_path / "cache"))
-    monkeypatch.setenv("ARCTIC_COPILOT_WAREHOUSE", "demo")  # the file's own warehouse must win
+    monkeypatch.setenv("ARCTIC_COPILOT_WAREHOUSE", str(path))
     return path
 
 
@@ -130,6 +131,28 @@ def test_another_warehouse_may_be_given(keep: Keep, shop: Path, tmp_path: Path) 
     assert replay(path)[0] == 1
     code, told = replay(path, "--warehouse", str(other))
     assert (code, told["warehouse"]) == (0, str(other))
+
+
+@pytest.mark.parametrize("named", ["snowflake:prod", "/dev/zero", "FIFO", "other.duckdb"])
+def test_nothing_is_opened_on_a_files_word(
+    named: str, keep: Keep, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = keep(SQL)
+    os.mkfifo(tmp_path / "FIFO")
+    where = str(tmp_path / named) if named in ("FIFO", "other.duckdb") else named
+    proof = json.loads(kept.read_text())["proof"] | {"warehouse": where}
+    monkeypatch.setattr(cli, "opened_warehouse", lambda *_: pytest.fail("it was opened"))
+    code, told = replay(edit(kept, proof=proof))
+    assert code == 1
+    assert "--warehouse" in told["message"]
+
+
+def test_a_file_does_not_raise_the_rows_that_may_be_fetched(keep: Keep, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = keep("SELECT id FROM sales")
+    monkeypatch.setenv("ARCTIC_COPILOT_MAX_ROWS", "2")
+    code, told = replay(kept)
+    assert code == 1
+    assert "ARCTIC_COPILOT_MAX_ROWS=3" in told["message"]
 
 
 def test_what_the_settings_allow_is_allowed_again(keep: Keep, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -131,8 +131,9 @@ def test_import_adds_dbts_words_to_a_file(shop: Path) -> None:
 def test_the_chat_is_started_with_the_file(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     became: list[Any] = []
     monkeypatch.setattr(os, "execve", lambda *call: became.append(call))
+    monkeypatch.setattr(os, "chdir", lambda *_: None)
     run("chat", "--semantic", "shop.yaml")
-    assert became[0][2]["ARCTIC_COPILOT_SEMANTIC"] == "shop.yaml"
+    assert became[0][2]["ARCTIC_COPILOT_SEMANTIC"] == str(shop / "shop.yaml")
 
 
 def test_import_takes_one_kind_of_file(shop: Path) -> None:
