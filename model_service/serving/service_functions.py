@@ -11,6 +11,8 @@ data formats" and, on retries, behaviour change 1938.
 import argparse
 import json
 import logging
+import os
+import secrets
 from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPException
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -26,6 +28,7 @@ TIMEOUT_SECONDS = 110.0  # within BATCH_TIMEOUT_SECS of the function
 HEALTH_SECONDS = 2.0
 MAX_TOKENS = 400
 KEPT = ("model", "usage")
+KEY = "COPILOT_ADAPTER_KEY"
 QUERY_HEADER = "sf-external-function-current-query-id"  # so that a failure here can be found in the query history
 
 Json = dict[str, Any]
@@ -67,7 +70,9 @@ def complete(prompt: str, upstream: str, model: str) -> Json:
         "max_tokens": MAX_TOKENS,
     }
     request = Request(
-        f"{upstream}/v1/chat/completions", json.dumps(asked).encode(), {"Content-Type": "application/json"}
+        f"{upstream}/v1/chat/completions",
+        json.dumps(asked).encode(),
+        {"Content-Type": "application/json", **_upstream_key()},
     )
     try:
         with urlopen(request, timeout=TIMEOUT_SECONDS) as answer:
@@ -92,8 +97,11 @@ def is_ready(upstream: str) -> bool:
         return False
 
 
-def make_server(host: str, port: int, upstream: str, model: str) -> ThreadingHTTPServer:
-    """A server that answers /complete and /health; `serve_forever` starts it. `upstream` is http://host:port."""
+def make_server(host: str, port: int, upstream: str, model: str, *, key: str = "") -> ThreadingHTTPServer:
+    """A server that answers /complete and /health; `serve_forever` starts it. `upstream` is http://host:port.
+
+    With a `key`, /complete is for who sends it as a bearer token. Pages of a browser, which say their Origin, get nothing.
+    """
 
     class Handler(BaseHTTPRequestHandler):
         """One request; nothing of a prompt is logged."""
@@ -105,6 +113,9 @@ def make_server(host: str, port: int, upstream: str, model: str) -> ThreadingHTT
             self._send(200 if ready else 503 if self.path == "/health" else 404, {"ready": ready})
 
         def do_POST(self) -> None:
+            if refusal := self._refusal():
+                self._refuse(*refusal)
+                return
             body = self._body()
             if body is None:
                 return
@@ -115,6 +126,15 @@ def make_server(host: str, port: int, upstream: str, model: str) -> ThreadingHTT
             except ServerError as error:
                 logging.warning("%s Query %.80s", error.message, self.headers.get(QUERY_HEADER, "unknown"))
                 self._send(503, {"error": error.message})
+
+        def _refusal(self) -> tuple[int, str] | None:
+            """Why the sender gets no answer."""
+            if self.headers.get("Origin"):
+                return 403, "This is no server for web pages."
+            sent = self.headers.get("Authorization", "").removeprefix("Bearer ")
+            if key and not secrets.compare_digest(sent.encode(), key.encode()):
+                return 401, f"Send the key as `Authorization: Bearer`; it was printed at the start, or is {KEY}."
+            return None
 
         def _body(self) -> bytes | None:
             """What was posted; None if it was refused unread."""
@@ -154,9 +174,20 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=9000)
     parser.add_argument("--upstream", default="http://127.0.0.1:8000", help="the OpenAI-compatible server, without /v1")
     parser.add_argument("--model", default="copilot", help="the name that it serves the model under")
+    parser.add_argument(
+        "--without-key", action="store_true", help="for Snowflake, which guards the endpoint and sends none"
+    )
     args = parser.parse_args()
     logging.basicConfig(level=logging.INFO)
-    make_server(args.host, args.port, args.upstream.rstrip("/"), args.model).serve_forever()
+    key = "" if args.without_key else os.environ.get(KEY) or secrets.token_urlsafe(24)
+    if key and KEY not in os.environ:
+        print(f"Key: {key}", flush=True)
+    make_server(args.host, args.port, args.upstream.rstrip("/"), args.model, key=key).serve_forever()
+
+
+def _upstream_key() -> dict[str, str]:
+    key = os.environ.get("VLLM_API_KEY")
+    return {"Authorization": f"Bearer {key}"} if key else {}
 
 
 def _words(error: HTTPError) -> str:

@@ -25,7 +25,7 @@ from sql_tools.proof.lineage import lineage
 from sql_tools.query_tag import tagged
 from sql_tools.retrieve import catalog_of
 from sql_tools.semantic import semantics_of
-from sql_tools.semantic.apply import with_semantics
+from sql_tools.semantic.apply import with_view
 from sql_tools.settings import Settings
 from sql_tools.warehouses import Warehouse
 from sql_tools.warehouses.snowflake.warehouse import from_session
@@ -105,7 +105,7 @@ def feedback(session: "Session", answer_id: str, verdict: str, remark: str | Non
 
 def open_in_account(session: "Session", settings: Settings, kept_in: str = "") -> Any:
     """What the asker may read, a SnowflakeWarehouse, with the meaning that a semantic view gives it."""
-    return with_semantics(from_session(session, settings, name="snowflake", kept_in=kept_in), settings)
+    return with_view(from_session(session, settings, name="snowflake", kept_in=kept_in), settings)
 
 
 def asking(session: "Session", deployment: Deployment, kind: str) -> Callable[..., Answer]:

@@ -44,6 +44,15 @@ def with_semantics(warehouse: Warehouse, settings: Settings) -> Warehouse:
     return SemanticWarehouse(warehouse, read_file(path), path.name)
 
 
+def with_view(warehouse: Warehouse, settings: Settings) -> Warehouse:
+    """The warehouse under the semantic view that `settings.semantic` names: inside an account an asker may name views, and
+    no file of the machine that the procedure runs on. Raises SemanticFileError for a name that is no view's.
+    """
+    if not settings.semantic.strip():
+        return warehouse
+    return SemanticWarehouse(warehouse, read_view(warehouse, settings), settings.semantic)
+
+
 class SemanticWarehouse:
     """The warehouse beneath, with the file's meaning in its tables; `notes` also say what of the file cannot be used."""
 

@@ -19,6 +19,7 @@ class Model(BaseHTTPRequestHandler):
     """Says back what it is asked; refuses one prompt, fails on another."""
 
     asked: list[dict[str, Any]] = []  # noqa: RUF012
+    keys: list[str | None] = []  # noqa: RUF012
     healthy = True
 
     def do_GET(self) -> None:
@@ -28,6 +29,7 @@ class Model(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         Model.asked.append(asked)
+        Model.keys.append(self.headers.get("Authorization"))
         prompt = asked["messages"][0]["content"]
         code = {TOO_LONG: 400, "crash": 500}.get(prompt, 200)
         said = {
@@ -153,3 +155,24 @@ def test_a_failure_is_logged_with_the_query_it_belongs_to_and_without_the_prompt
     assert connection.getresponse().status == 503
     assert "Query 01b2-query" in caplog.text
     assert "crash" not in caplog.text
+
+
+def test_a_key_is_asked_for_and_a_page_of_a_browser_gets_nothing(upstream: ThreadingHTTPServer) -> None:
+    address = f"http://127.0.0.1:{upstream.server_address[1]}"
+    server = started(make_server("127.0.0.1", 0, address, "copilot", key="secret"))
+
+    def code(**headers: str) -> int:
+        connection = HTTPConnection("127.0.0.1", server.server_address[1], timeout=10)
+        connection.request("POST", "/complete", json.dumps({"data": [[0, "one"]]}).encode(), headers)
+        return connection.getresponse().status
+
+    assert [code(), code(Authorization="Bearer wrong"), code(Authorization="Bearer secret")] == [401, 401, 200]
+    assert code(Authorization="Bearer secret", Origin="http://evil.example") == 403
+    server.shutdown()
+    server.server_close()
+
+
+def test_the_models_server_gets_its_key(adapter: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VLLM_API_KEY", "upstreams")
+    post(adapter, {"data": [[0, "one"]]})
+    assert Model.keys[-1] == "Bearer upstreams"

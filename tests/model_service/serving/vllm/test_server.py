@@ -20,6 +20,7 @@ from tests.model_service.arctic.tiny_tokenizer import END, START, VOCAB, write_s
 from tests.model_service.serving.vllm.conftest import ROOT, environment
 
 READY_SECONDS = 240.0
+KEY = "the-key-of-this-test"
 COMMAND = ROOT / ".venv" / "bin" / "arctic-copilot"
 WITHOUT_COMMAND = """
 import sys
@@ -56,7 +57,9 @@ def url(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     if not COMMAND.exists():
         command = [sys.executable, "-c", WITHOUT_COMMAND, str(checkpoint), str(port)]
     with log.open("w") as out:
-        server = subprocess.Popen(command, cwd=ROOT, env=environment(), stdout=out, stderr=subprocess.STDOUT)
+        server = subprocess.Popen(
+            command, cwd=ROOT, env=environment() | {"VLLM_API_KEY": KEY}, stdout=out, stderr=subprocess.STDOUT
+        )
     try:
         _wait(f"http://127.0.0.1:{port}/health", server, log)
         assert "Layout    one process, eager mode" in log.read_text()  # the plan comes first
@@ -85,7 +88,7 @@ def _wait(url: str, server: "subprocess.Popen[bytes]", log: Path) -> None:
 
 def post(url: str, body: dict[str, Any]) -> dict[str, Any]:
     data = json.dumps({"model": "arctic", "temperature": 0} | body).encode()
-    request = urllib.request.Request(url, data, {"Content-Type": "application/json"})
+    request = urllib.request.Request(url, data, {"Content-Type": "application/json", "Authorization": f"Bearer {KEY}"})
     with urllib.request.urlopen(request, timeout=120) as answer:
         return json.load(answer)
 
@@ -99,6 +102,12 @@ def test_its_greedy_tokens_are_those_of_our_torch_model(url: str, checkpoint: Pa
     assert len(written) == 12
     logits = load_model(checkpoint).logits(ids + written)  # [T, V]
     assert logits.argmax(-1)[len(ids) - 1 : -1].tolist() == written
+
+
+def test_who_has_no_key_is_refused(url: str) -> None:
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        urllib.request.urlopen(f"{url}/models", timeout=30)
+    assert caught.value.code == 401
 
 
 def test_a_chat_starts_with_one_first_token(url: str) -> None:
