@@ -35,6 +35,7 @@ class Settings(BaseSettings):
     max_rows: int = Field(1000, ge=1, le=1_000_000, description="rows returned at most")
     timeout_seconds: float = Field(30.0, gt=0, le=3600, description="how long one query may run")
     max_result_mb: int = Field(100, ge=1, le=10_000, description="size of a result at most, in megabytes")
+    max_load_gb: float = Field(20.0, gt=0, description="size of the files of one folder at most, unpacked, in GB")
     max_join_rows: int = Field(100_000_000, ge=1, description="rows that tables joined by nothing may multiply to")
     allow_functions: str = Field("", description="functions to allow beyond the list, e.g. ai_complete, db.schema.fn")
     allow_system_tables: bool = Field(False, description="may the engine's own views be read (INFORMATION_SCHEMA)?")

@@ -262,6 +262,17 @@ def test_what_an_asker_may_not_choose_is_refused(options: dict[str, Any]) -> Non
         begin(None, options, Deployment(settings={}))  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("named", ["/etc/passwd", "copilot_settings.json", "shop.yaml", "../x.yml", "."])
+def test_an_askers_semantic_option_names_views_and_no_file(named: str, tmp_path: Path, seller: Any) -> None:
+    """A procedure's files are the account's: what an asker names is looked up among the views he may read."""
+    if named == "shop.yaml":
+        (tmp_path / named).write_text("name: shop\ntables: []\n")
+        named = str(tmp_path / named)
+    told = call(seller, "CHECK_SQL", "SELECT 1", {"semantic": named})
+    assert told["status"] == "failed"
+    assert "semantic view" in told["message"]
+
+
 def test_a_verdict_that_is_none_is_told() -> None:
     told = feedback(None, "q", "perhaps", None, Deployment(settings={}, record="R"))  # type: ignore[arg-type]
     assert told["status"] == "failed"

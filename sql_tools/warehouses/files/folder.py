@@ -1,7 +1,9 @@
 """A folder of CSV and Parquet files copied into DuckDB: one table a file, named after its stem."""
 
 import codecs
+import gzip
 import re
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from sql_tools.warehouses.names import quote
 
 DATA_FILE = re.compile(r"(?P<stem>.+)\.(?P<kind>csv|tsv|csv\.gz|tsv\.gz|parquet)", re.IGNORECASE)
 MAX_HEADING_LINES = 20
+BLOCK_BYTES = 2**20
 HINT = "Name them .csv, .tsv, .csv.gz or .parquet."
 
 
@@ -40,10 +43,12 @@ def load_files(
     files: Sequence[Path],
     *,
     scratch: Path,
+    max_bytes: int,
     on_progress: OnProgress,
 ) -> None:
-    """One table a file; WarehouseError names the file that fails."""
+    """One table a file; WarehouseError names the file that fails, or with which all are larger than `max_bytes` unpacked."""
     create_metadata(connection)
+    left = max_bytes
     taken: dict[str, Path] = {}
     for index, file in enumerate(files):
         on_progress(f"Loading {file.name}", index / len(files))
@@ -55,7 +60,30 @@ def load_files(
         taken[table.lower()] = file
         link = scratch / f"{index}.{kind}"  # a name DuckDB can't take for a pattern or an option
         link.symlink_to(file.absolute())
+        left -= _unpacked_bytes(connection, file, link, left)
+        if left < 0:
+            raise WarehouseError(
+                f"{file} unpacks to more than is left of the {max_bytes / 1e9:g} GB that one folder may hold.",
+                "Raise ARCTIC_COPILOT_MAX_LOAD_GB if that is meant.",
+            )
         _load_file(connection, table, file, link)
+
+
+def _unpacked_bytes(connection: duckdb.DuckDBPyConnection, file: Path, link: Path, enough: int) -> int:
+    """Bytes of the file when unpacked; counted no further than `enough`. As large as packed where it cannot be told."""
+    try:
+        if link.suffix == ".gz":
+            with gzip.open(file, "rb") as stream:
+                count = 0
+                while count <= enough and (block := stream.read(BLOCK_BYTES)):
+                    count += len(block)
+                return count
+        if link.suffix == ".parquet":
+            sql = f"SELECT sum(total_uncompressed_size) FROM parquet_metadata({_text(str(link))})"
+            return int(connection.execute(sql).fetchall()[0][0] or 0)
+    except (OSError, EOFError, zlib.error, duckdb.Error):  # loading it says what is wrong
+        pass
+    return file.stat().st_size
 
 
 def _load_file(connection: duckdb.DuckDBPyConnection, table: str, file: Path, link: Path) -> None:

@@ -42,18 +42,24 @@ def loaded_path(path: Path, settings: Settings, on_progress: OnProgress | None =
         return build_once(
             settings.cache,
             Path("loaded") / f"{_content_hash(files)}.duckdb",
-            lambda connection, scratch: folder.load_files(connection, files, scratch=scratch, on_progress=report),
+            lambda connection, scratch: folder.load_files(
+                connection, files, scratch=scratch, max_bytes=int(settings.max_load_gb * 10**9), on_progress=report
+            ),
+            memory_limit=settings.memory_limit,
         )
     files = [path, *(wal for wal in [path.with_name(path.name + "-wal")] if wal.exists())]
     return build_once(
         settings.cache,
         Path("loaded") / f"{_content_hash(files)}.duckdb",
         lambda connection, scratch: sqlite_file.load_sqlite(connection, path, on_progress=report),
+        memory_limit=settings.memory_limit,
     )
 
 
-def build_once(cache: Path, kept: Path, fill: Fill) -> Path:
+def build_once(cache: Path, kept: Path, fill: Fill, *, memory_limit: str = "2GB") -> Path:
     """`cache` / `kept`, filled by `fill` if it isn't there yet; nothing stays behind if that fails.
+
+    The engine that fills it keeps to `memory_limit`, and spills what is more into the same folder.
 
     The folder is the user's alone, and so is all in it: it holds copies of data whose own files may be closed to others.
     """
@@ -67,11 +73,19 @@ def build_once(cache: Path, kept: Path, fill: Fill) -> Path:
     except OSError as error:
         raise _no_cache(final, error) from error
     try:
-        with duckdb.connect(str(scratch / final.name)) as connection:
+        limits: dict[str, str | bool | int | float | list[str]] = {
+            "memory_limit": memory_limit,
+            "temp_directory": str(scratch / "spilled"),
+        }
+        with duckdb.connect(str(scratch / final.name), config=limits) as connection:
             fill(connection, scratch)
         (scratch / final.name).replace(final)
     except (OSError, duckdb.IOException) as error:
         raise _no_cache(final, error) from error
+    except duckdb.OutOfMemoryException as error:
+        raise WarehouseError(
+            "The data needs more memory to load than allowed.", "Raise ARCTIC_COPILOT_MEMORY_LIMIT, or split the files."
+        ) from error
     except duckdb.Error as error:
         raise WarehouseError(
             f"The data can't be loaded: {str(error).splitlines()[0]}", "Report this with the file it happened on."

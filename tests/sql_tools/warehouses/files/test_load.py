@@ -1,9 +1,11 @@
+import gzip
 import os
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from sql_tools.errors import WarehouseError
@@ -82,3 +84,41 @@ def test_a_cache_that_cannot_be_written_is_said_so(sqlite_path, tmp_path):
     with pytest.raises(WarehouseError, match="can't be written") as caught:
         loaded_path(sqlite_path("CREATE TABLE t (a)"), Settings(cache_dir=blocker / "cache"))
     assert "ARCTIC_COPILOT_CACHE_DIR" in caught.value.hint
+
+
+def test_a_small_file_that_unpacks_to_much_is_refused_before_it_is_loaded(tmp_path, settings):
+    with gzip.open(tmp_path / "bomb.csv.gz", "wb") as bomb:
+        for _ in range(50):
+            bomb.write(b"a\n" + b"0\n" * 500_000)
+    assert (tmp_path / "bomb.csv.gz").stat().st_size < 200_000
+    small = settings.model_copy(update={"max_load_gb": 0.01})
+    with pytest.raises(WarehouseError, match="unpacks to more") as caught:
+        loaded_path(tmp_path / "bomb.csv.gz", small)
+    assert "MAX_LOAD_GB" in caught.value.hint
+    assert files_below(settings.cache) == []
+
+
+def test_the_files_of_a_folder_share_one_limit(tmp_path, settings):
+    folder = tmp_path / "data"
+    folder.mkdir()
+    for name in "abc":
+        (folder / f"{name}.csv").write_text("x\n" + "1234567890\n" * 400_000)
+    loaded_path(folder, settings.model_copy(update={"max_load_gb": 0.02}))
+    with pytest.raises(WarehouseError, match=r"c\.csv unpacks"):
+        loaded_path(folder, settings.model_copy(update={"max_load_gb": 0.01, "cache_dir": tmp_path / "other"}))
+
+
+def test_a_parquet_files_rows_count_unpacked(tmp_path, settings):
+    path = tmp_path / "zeros.parquet"
+    duckdb.execute(f"COPY (SELECT hash(range) AS a FROM range(3000000)) TO '{path}' (FORMAT parquet)")
+    with pytest.raises(WarehouseError, match="unpacks"):
+        loaded_path(path, settings.model_copy(update={"max_load_gb": 0.01}))
+
+
+def test_loading_keeps_to_the_memory_limit(tmp_path, settings):
+    path = tmp_path / "wide.csv"
+    path.write_text("a,b\n" + "".join(f"{n},{'x' * 60}{n}\n" for n in range(400_000)))
+    tight = settings.model_copy(update={"memory_limit": "3MB"})
+    with pytest.raises(WarehouseError, match=r"memory|can't be read"):
+        loaded_path(path, tight)
+    assert files_below(settings.cache) == []
