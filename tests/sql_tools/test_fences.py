@@ -27,6 +27,10 @@ ATTACKS = {
     "a variable set": "SET VARIABLE x = 1",
     "a setting changed": "SET threads = 1",
     "settings read": "SELECT * FROM duckdb_settings()",
+    "settings read by a view of the file": "SELECT * FROM peek",
+    "SQL in a name, for who writes it anew": "SELECT a AS $$x, (SELECT value FROM duckdb_settings() LIMIT 1) AS y$$ FROM t",
+    "a product behind names": "WITH c AS (SELECT range AS a FROM range(100000000)), e AS (SELECT x.a FROM c x, c y) SELECT count(*) FROM e WHERE a % 7 = 3",
+    "recursion that counts by nothing": "WITH RECURSIVE r AS (SELECT 1 AS n UNION ALL SELECT n + 0 FROM r WHERE n < 5) SELECT count(*) FROM r",
     "a sequence advanced": "SELECT nextval('numbers')",
     "two statements": "SELECT 1; SELECT 2",
     "endless recursion": "WITH RECURSIVE r AS (SELECT 1 AS n UNION ALL SELECT n FROM r WHERE n < 5) SELECT count(*) FROM r",
@@ -50,6 +54,7 @@ class Ground:
         for path in (self.path, folder / "other.duckdb"):
             with duckdb.connect(str(path)) as connection:
                 connection.execute("CREATE TABLE t AS SELECT 1 AS a; CREATE SEQUENCE numbers")
+                connection.execute("CREATE VIEW peek AS SELECT * FROM duckdb_settings()")
 
     def sql(self, attack: str) -> str:
         paths = {"out": "out.csv", "file": "secret.csv", "database": "other.duckdb"}
