@@ -151,6 +151,6 @@ CREATE OR REPLACE PROCEDURE <% ctx.env.COPILOT_DATABASE %>.<% ctx.env.COPILOT_SC
         '@<% ctx.env.COPILOT_DATABASE %>.<% ctx.env.COPILOT_SCHEMA %>.CODE/procedures/copilot_settings.json'
     )
     HANDLER = 'copilot_procs.record'
-    COMMENT = 'Writes one audit row; user and time are the account''s own'
+    COMMENT = 'Writes one audit row; user, role, session and time are the account''s own'
     EXECUTE AS OWNER;
 GRANT USAGE ON PROCEDURE <% ctx.env.COPILOT_DATABASE %>.<% ctx.env.COPILOT_SCHEMA %>.RECORD(VARCHAR) TO ROLE <% ctx.env.COPILOT_USER_ROLE %>;

@@ -10,9 +10,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
-ROW = ("kind", "request", "role", "status", "query_id", "row_count", "seconds", "model")
+ROW = ("kind", "request", "status", "query_id", "row_count", "seconds", "model")
 TEXTS = ("question", "sql", "message")
 MAX_TEXT = 100_000
+SESSION = (  # of the caller, also here where the owner's rights hold; NULL where the owner may not READ SESSION
+    "SELECT CURRENT_USER(), SYS_CONTEXT('SNOWFLAKE$SESSION', 'ROLE'), SYS_CONTEXT('SNOWFLAKE$SESSION', 'ID')"
+)
 
 
 def ask(session: Any, question: str, options: dict | None = None) -> dict:
@@ -58,16 +61,19 @@ def feedback(session: Any, answer_id: str, verdict: str, remark: str | None = No
 
 
 def record(session: Any, entry: str) -> dict:
-    """RECORD: one audit row. User and time are the account's own; without COPILOT_AUDIT_TEXT only hashes of texts are kept."""
+    """RECORD: one audit row. User, role, session and time are the account's own; the rest is what it is told.
+
+    Without COPILOT_AUDIT_TEXT only hashes of texts are kept.
+    """
     deployed, told = _settings_file(), json.loads(entry)
     values = [told.get(name) for name in ROW] + [_hash(told.get("question")), _hash(told.get("sql"))]
     values += [str(told.get(name) or "")[:MAX_TEXT] or None if deployed["audit_text"] else None for name in TEXTS]
-    user = session.sql("SELECT CURRENT_USER()").collect()[0][0]
+    caller = session.sql(SESSION).collect()[0]
     session.sql(
-        f"INSERT INTO {deployed['audit']} (KIND, REQUEST, ROLE_NAME, STATUS, QUERY_ID, ROW_COUNT, SECONDS, MODEL, "
-        "QUESTION_HASH, SQL_HASH, QUESTION, SQL_TEXT, MESSAGE, AT, USER_NAME) "
-        f"SELECT {', '.join('?' * len(values))}, CURRENT_TIMESTAMP(), ?",
-        params=[*values, user],
+        f"INSERT INTO {deployed['audit']} (KIND, REQUEST, STATUS, QUERY_ID, ROW_COUNT, SECONDS, MODEL, "
+        "QUESTION_HASH, SQL_HASH, QUESTION, SQL_TEXT, MESSAGE, AT, USER_NAME, ROLE_NAME, SESSION_ID) "
+        f"SELECT {', '.join('?' * len(values))}, CURRENT_TIMESTAMP(), ?, ?, ?",
+        params=[*values, *caller],
     ).collect()
     return {"version": 1, "status": "recorded"}
 

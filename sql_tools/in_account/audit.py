@@ -1,6 +1,6 @@
 """What the audit table is told: one row an answer and one a verdict, by a procedure that runs with its owner's rights.
 
-The deployment names that procedure; user and time are the account's own. An answer that cannot be recorded is not given.
+The deployment names that procedure; user, role, session and time are the account's own. An answer that cannot be recorded is not given.
 """
 
 import json
@@ -17,12 +17,12 @@ VERDICTS = ("right", "wrong")
 NOT_RECORDED = "The answer could not be recorded, so it is not given."
 
 
-def record_answer(call: Call, kind: str, answer: Answer, role: str) -> Answer:
+def record_answer(call: Call, kind: str, answer: Answer) -> Answer:
     """The answer, once its audit row is written; else one that says so, without rows."""
     if not call.deployment.record:
         return answer
     try:
-        _record(call.session, _row(call, kind, answer, role), call.deployment)
+        _record(call.session, _row(call, kind, answer), call.deployment)
     except Exception:  # the driver has many
         return Answer(status="failed", question=answer.question, message=f"{NOT_RECORDED} Tell an administrator.")
     return answer
@@ -38,12 +38,11 @@ def record_verdict(
     _record(session, row, deployment)
 
 
-def _row(call: Call, kind: str, answer: Answer, role: str) -> Json:
-    """What the audit table is told of an answer; the procedure that writes it adds user and time."""
+def _row(call: Call, kind: str, answer: Answer) -> Json:
+    """What the audit table is told of an answer; the procedure that writes it adds user, role, session and time."""
     return {
         "kind": kind,
         "request": call.request,
-        "role": role,
         "status": answer.status,
         "query_id": answer.proof.query_id if answer.proof else "",
         "row_count": answer.row_count,

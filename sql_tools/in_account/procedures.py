@@ -117,9 +117,9 @@ def asking(session: "Session", deployment: Deployment, kind: str) -> Callable[..
             with tagged(request=call.request, surface=kind.lower()):
                 answer = ask_copilot(question, warehouse, *more, **named)
         except Stopped:
-            record_answer(call, kind, Answer(status="failed", question=question.text, message=GIVEN_UP), warehouse.role)
+            record_answer(call, kind, Answer(status="failed", question=question.text, message=GIVEN_UP))
             raise
-        return record_answer(call, kind, answer, warehouse.role)
+        return record_answer(call, kind, answer)
 
     return ask
 
@@ -134,14 +134,12 @@ def _answer(
 ) -> Json:
     """The recorded answer; whatever goes wrong is an answer too, with status failed."""
     call: Call | None = None
-    role = ""
     try:
         with _opened(begin(session, options, deployment), kind) as (call, warehouse):
-            role = warehouse.role
             answer = work(Question(text=question or "", history=call.history), call, warehouse)
     except Exception as error:
         answer = Answer(status="failed", question=question or "", message=_words(error))
-    return json_object(record_answer(call, kind, answer, role) if call else answer)
+    return json_object(record_answer(call, kind, answer) if call else answer)
 
 
 def _asked(question: Question, call: Call, warehouse: Warehouse) -> Answer:

@@ -77,9 +77,9 @@ def test_an_answer_has_the_rows_that_duckdb_has_on_the_same_data_and_is_recorded
     assert numbers(answer["rows"]) == numbers(on_duckdb(answer["sql"]))
     assert set(answer) == set(Answer.model_fields)
     assert answer["proof"]["role"] == "SELLER"
-    told = "USER_NAME, ROLE_NAME, STATUS, QUERY_ID, QUESTION, SQL_TEXT"
+    told = "USER_NAME, ROLE_NAME, SESSION_ID IS NOT NULL, STATUS, QUERY_ID, QUESTION, SQL_TEXT"
     rows = deployed.run(f"SELECT {told} FROM {HOME}.AUDIT WHERE REQUEST = 'request-7'")
-    assert rows == [("SELLER_USER", "SELLER", "answered", answer["proof"]["query_id"], TOTALS, answer["sql"])]
+    assert rows == [("SELLER_USER", "SELLER", True, "answered", answer["proof"]["query_id"], TOTALS, answer["sql"])]
     ran = deployed.log(r"^SELECT\s+C_NAME")[-1]
     assert ran["user"] == "SELLER_USER"
     assert '"request":"request-7"' in ran["tag"]
@@ -95,6 +95,25 @@ def test_feedback_is_recorded_under_the_account_s_own_user(clerk: Any, deployed:
     assert call(clerk, "FEEDBACK", "request-7", "wrong", "too few")["status"] == "recorded"
     rows = deployed.run(f"SELECT USER_NAME, STATUS, MESSAGE FROM {HOME}.AUDIT WHERE KIND = 'FEEDBACK'")
     assert rows == [("CLERK_USER", "wrong", "too few")]
+
+
+def test_an_entry_made_by_hand_has_its_maker_s_role_and_session(clerk: Any, deployed: Any) -> None:
+    """The query id stands as told; the session beside it shows whether it is the maker's."""
+    entry = {"kind": "ASK", "request": "by-hand", "role": "ACCOUNTADMIN", "session_id": "1", "query_id": "another's"}
+    call(clerk, "RECORD", json.dumps(entry))
+    own = clerk.sql("SELECT CURRENT_SESSION()").collect()[0][0]
+    rows = deployed.run(f"SELECT ROLE_NAME, SESSION_ID FROM {HOME}.AUDIT WHERE REQUEST = 'by-hand'")
+    assert rows == [("CLERK", own)]
+
+
+def test_without_read_session_role_and_session_are_left_out(clerk: Any, deployed: Any) -> None:
+    deployed.run("REVOKE READ SESSION ON ACCOUNT FROM ROLE COPILOT_OWNER")
+    try:
+        call(clerk, "RECORD", json.dumps({"kind": "ASK", "request": "unseen", "role": "ACCOUNTADMIN"}))
+    finally:
+        deployed.run("GRANT READ SESSION ON ACCOUNT TO ROLE COPILOT_OWNER")
+    rows = deployed.run(f"SELECT USER_NAME, ROLE_NAME, SESSION_ID FROM {HOME}.AUDIT WHERE REQUEST = 'unseen'")
+    assert rows == [("CLERK_USER", None, None)]
 
 
 def test_nobody_but_the_owner_reads_the_audit(deployed: Any) -> None:
@@ -221,7 +240,7 @@ class Recorder:
         return self
 
     def collect(self) -> list[tuple[str]]:
-        return [("ANN",)]
+        return [("ANN", "CLERK", "7")]
 
 
 def handlers(folder: Path, **settings: Any) -> ModuleType:
@@ -245,7 +264,7 @@ def test_texts_are_kept_only_if_the_administrator_says_so(tmp_path: Path, keep: 
     assert ("secret" in json.dumps(values)) is keep
     assert len(values) == text.count("?")
     assert len([value for value in values if isinstance(value, str) and re.fullmatch("[0-9a-f]{64}", value)]) == 2
-    assert values[-1] == "ANN"
+    assert values[-3:] == ["ANN", "CLERK", "7"]
 
 
 def test_a_user_named_in_the_entry_is_not_believed(tmp_path: Path) -> None:

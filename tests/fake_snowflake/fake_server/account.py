@@ -62,6 +62,7 @@ class Session:
     home: int = 0  # the session whose temporary tables these are: a caller's rights procedure shares its caller's
     secondary: bool = False  # USE SECONDARY ROLES ALL
     last_query_id: str | None = None
+    caller: "Session | None" = None  # in a procedure: the session of whoever called
     variables: dict[str, str] = field(default_factory=dict)
     connections: dict[str, Any] = field(default_factory=dict)
     lock: threading.RLock = field(default_factory=threading.RLock)

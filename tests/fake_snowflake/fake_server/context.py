@@ -41,12 +41,24 @@ def fill(tree: exp.Expression, session: Session, watch: Watch) -> None:
         name = function_name(node)
         if name.replace("_", "") in CONTEXT:
             node.replace(literal(CONTEXT[name.replace("_", "")](session)))
+        elif name == "SYS_CONTEXT":
+            node.replace(literal(session_property(session, [str(argument(a)) for a in node.expressions])))
         elif name.startswith("SYSTEM$"):
             node.replace(literal(system(name, [argument(a) for a in node.expressions], session, watch)))
         elif cortex.is_called(name, node):
             (node.parent if isinstance(node.parent, exp.Dot) else node).replace(
                 literal(cortex.answer(name, node, session))
             )
+
+
+def session_property(session: Session, named: list[str]) -> str | None:
+    """`SYS_CONTEXT('SNOWFLAKE$SESSION', property)`: of the caller's session; with the owner's rights only where READ SESSION is granted."""
+    if named[:1] != ["SNOWFLAKE$SESSION"] or named[1:] not in (["ROLE"], ["ID"]):
+        raise SnowflakeError(2140, "42601", f"SQL compilation error:\nSYS_CONTEXT{tuple(named)} is not imitated.")
+    if session.rights == "OWNER" and not session.access.may("READ SESSION", "ACCOUNT", ()):
+        return None
+    caller = session.caller or session
+    return caller.role if named[1] == "ROLE" else str(caller.id)
 
 
 def function_name(node: exp.Func) -> str:

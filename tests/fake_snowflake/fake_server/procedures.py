@@ -202,7 +202,7 @@ def _run(session: Session, thing: Thing, values: list[Any], watch: Watch) -> Res
         session.account, session.user, thing.owner if own else session.role, place[0] or None, place[1] or None,
         session.warehouse, {} if own else dict(session.parameters),
         limit=thing.owner if rights_now == "RESTRICTED CALLER" else session.limit if not own else "", rights=rights_now,
-        home=0 if own else int(session.room), secondary=session.secondary and not own,
+        home=0 if own else int(session.room), secondary=session.secondary and not own, caller=session.caller or session,
     )  # fmt: skip
     imports = [str(_found(session.account, one, thing)) for one in thing.said["imports"]]
     try:
