@@ -14,8 +14,7 @@ from typing import Any
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import BaseMessage
 
-from sql_tools.errors import CopilotError, ModelError
-from sql_tools.llms.key import without_key
+from sql_tools.llms.send import send
 from sql_tools.models import Context, Question
 from sql_tools.prompt import answerable_prompt
 from sql_tools.retrieval.vocabulary import NOTHING_SAID, unknown_words
@@ -48,13 +47,10 @@ def doubt(question: Question, context: Context, model: BaseChatModel) -> float |
         return None
     messages: list[BaseMessage] = answerable_prompt(question, context)
     options: dict[str, Any] = {} if in_words else {"logprobs": True, "top_logprobs": TOP_LOGPROBS, "max_tokens": 1}
-    try:
-        reply = model.invoke(messages, **options)
-    except CopilotError:
-        raise
-    except Exception as error:  # each provider has its own exceptions
-        words = without_key(str(error), getattr(model, "openai_api_key", None))
-        raise ModelError(f"The model did not answer: {words}", "Check that it is running.") from error
+    replies = send(messages, model, options)
+    if not replies:
+        return None
+    reply = replies[0]
     if in_words:
         return _said(str(reply.text))
     content = (reply.response_metadata.get("logprobs") or {}).get("content") or []

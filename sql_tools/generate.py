@@ -6,12 +6,11 @@ from typing import Any
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage
-from langchain_core.outputs import ChatGeneration
 
 from sql_tools.cancellation import may_be_given_up
-from sql_tools.errors import CopilotError, ModelError
+from sql_tools.errors import ModelError
 from sql_tools.llms.grammar_field import grammar_options
-from sql_tools.llms.key import without_key
+from sql_tools.llms.send import send
 from sql_tools.models import DraftSQL
 
 FENCE = re.compile(r"```(?:\w*)\s*\n?(.*?)(?:```|\Z)", re.DOTALL)
@@ -40,7 +39,8 @@ def generate(
     if grammar is not None:
         options |= grammar_options(model, grammar)
     streamed = count == 1 and may_be_given_up() and getattr(model, "may_stream", hasattr(model, "root_client"))
-    texts = _streamed(messages, model, options) if streamed else _complete(messages, model, options)
+    replies = _streamed(messages, model, options) if streamed else send(messages, model, options)
+    texts = [str(reply.text) for reply in replies]
     drafts = [DraftSQL(text=sql_in(text), dialect=dialect) for text in texts if text.strip()]
     if not drafts:
         raise ModelError("The model answered with nothing.", "Try again, or try another model.")
@@ -65,32 +65,12 @@ def _from(text: str, at: int) -> str:
     return text[len(before) : at].lstrip() + text[at:]
 
 
-def _streamed(messages: Sequence[BaseMessage], model: BaseChatModel, options: dict[str, Any]) -> list[str]:
-    """As `_complete`, piece by piece: llama.cpp notices that its client is gone only while it streams. A server that
+def _streamed(messages: Sequence[BaseMessage], model: BaseChatModel, options: dict[str, Any]) -> list[AIMessage]:
+    """As `send`, piece by piece: llama.cpp notices that its client is gone only while it streams. A server that
     answers in one piece all the same is asked again for one."""
     try:
-        return _complete(messages, model, options | {"stream": True})
+        return send(messages, model, options | {"stream": True})
     except ModelError as error:
         if not isinstance(error.__cause__, ValueError):  # langchain's word for a stream without a piece
             raise
-        return _complete(messages, model, options)
-
-
-def _complete(messages: Sequence[BaseMessage], model: BaseChatModel, options: dict[str, Any]) -> list[str]:
-    try:
-        result = model.generate([list(messages)], **options)
-    except CopilotError:
-        raise
-    except Exception as error:  # each provider has its own exceptions
-        words = without_key(_first_line(error), getattr(model, "openai_api_key", None))
-        raise ModelError(f"The model did not answer: {words}", "Check that it is running.") from error
-    return [_text(generation) for generation in result.generations[0] if isinstance(generation, ChatGeneration)]
-
-
-def _text(generation: ChatGeneration) -> str:
-    message = generation.message
-    return str(message.text) if isinstance(message, AIMessage) else str(message.content)
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().split("\n")[0] or type(error).__name__)[:200]
+        return send(messages, model, options)

@@ -1,5 +1,6 @@
 """No stored value reaches a model elsewhere unless that is allowed: canaries in every place, all kinds of engine errors."""
 
+import ast
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -153,3 +154,25 @@ def test_a_redirect_is_not_followed(tmp_path: Path) -> None:
     for one in (thief, server):
         one.shutdown()
     assert got == []
+
+
+def calls(file: Path) -> set[str]:
+    """What is called in it: `HumanMessage`, and methods with the last name of what they are called on, as `model.invoke`."""
+    found = set()
+    for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            found.add(node.func.id)
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            on = node.func.value
+            found.add(f"{getattr(on, 'attr', getattr(on, 'id', ''))}.{node.func.attr}")
+    return found
+
+
+def test_one_file_writes_prompts_and_one_sends_them() -> None:
+    root = Path(__file__).parents[2]
+    files = {
+        str(f.relative_to(root)): calls(f) for folder in ("app", "sql_tools") for f in (root / folder).rglob("*.py")
+    }
+    sending = {f"model.{verb}" for verb in ("generate", "invoke", "stream", "batch", "ainvoke", "astream", "bind")}
+    assert [f for f, called in files.items() if called & {"HumanMessage", "SystemMessage"}] == ["sql_tools/prompt.py"]
+    assert [f for f, called in files.items() if called & sending] == ["sql_tools/llms/send.py"]
