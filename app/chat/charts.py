@@ -94,8 +94,8 @@ def _bar(categories: list[Series], numbers: list[Series]) -> Plot | None:
     if measure is None or names is None or len(names.values) > MAX_BARS:
         return None
     values = [NO_VALUE if value is None else str(value) for value in names.values]
-    axis = {"labelLimit": 160, "labelOverlap": False, "ticks": False, "domain": False}
-    y = {"type": "nominal", "title": None, "sort": None, "axis": axis}
+    axis = {"title": None, "labelLimit": 160, "labelOverlap": False, "ticks": False, "domain": False}
+    y = {"type": "nominal", "sort": None, "axis": axis}
     encoding = {"x": _number_axis(measure), "y": {**_channel(names.name, values), **y}}
     return _plot("bar", {"type": "bar", "cornerRadiusEnd": 2, "height": {"band": 0.7}}, encoding)
 
@@ -149,9 +149,17 @@ def _number_axis(number: Series) -> dict[str, Any]:
 
 
 def _channel(title: str, values: Sequence[Any]) -> dict[str, Any]:
-    """One axis or series. Vega's tooltip draws a field titled `image` as a picture and `title` as its heading: not here."""
-    shown = title.capitalize() if title in ("image", "title") else title
-    return {"title": shown, "values": list(values)}
+    return {"title": title, "values": list(values)}
+
+
+def _told(channel: dict[str, Any]) -> dict[str, Any]:
+    """A tooltip's line. Vega's tooltip draws a line titled `image` as a picture and `title` as its heading: not here."""
+    title = str(channel["title"])
+    return {
+        "field": channel["field"],
+        "type": channel["type"],
+        "title": title.capitalize() if title in ("image", "title") else title,
+    }
 
 
 def _plot(
@@ -166,6 +174,7 @@ def _plot(
         channel["field"] = name
     rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
     height = {"step": 26} if kind == "bar" else 300
-    titles = " by ".join(str(channels[name]["title"]) for name in ("y", "x"))
-    spec = {"data": {"values": rows}, "mark": {**mark, "tooltip": True}, "encoding": channels, "height": height}
+    titles = " by ".join(str(channels[name]["title"]) for name in ("xy" if kind == "bar" else "yx"))
+    channels["tooltip"] = [_told(channel) for channel in channels.values()]
+    spec = {"data": {"values": rows}, "mark": mark, "encoding": channels, "height": height}
     return Plot(kind, spec, f"{kind} chart of {len(rows)} points: {titles}")

@@ -84,7 +84,8 @@ def test_text_keys_make_no_bars(key: str) -> None:
 
 def test_a_key_beside_a_name_is_passed_over() -> None:
     chart = plot("C_CUSTKEY C_NAME total", (7, "Ann", 50), (3, "Bob", 40))
-    assert chart.spec["encoding"]["y"]["title"] is None
+    assert chart.spec["encoding"]["y"]["axis"]["title"] is None  # the names speak for themselves
+    assert chart.summary == "bar chart of 2 points: total by C_NAME"
     assert [point["y"] for point in chart.spec["data"]["values"]] == ["Ann", "Bob"]
 
 
@@ -140,7 +141,8 @@ def test_names_with_dots_and_brackets_are_titles_not_paths() -> None:
     columns = [ResultColumn(name="a.b[0]", type=""), ResultColumn(name="sum(x)", type="")]
     chart = natural_chart(columns, [("A", 1), ("B", 2)])
     assert isinstance(chart, Plot)
-    assert {channel["field"] for channel in chart.spec["encoding"].values()} == {"x", "y"}
+    encoding = chart.spec["encoding"]
+    assert {channel["field"] for channel in (encoding["x"], encoding["y"], *encoding["tooltip"])} == {"x", "y"}
 
 
 @pytest.mark.parametrize("rows", [(), (("A", 1),)])
