@@ -39,7 +39,8 @@ PHRASES = {  # what may be lost -> what may come in its place; the tests run eac
     "duckdb": (
         ("table", "select from"), ("", "select"), ("within group", ""), ("!=", "<>"), ("==", "="), ("::", ""),
         ("%", "system percent"), ("", "join on true"), ("position in", "strpos"), ("datediff", "date_diff"),
-        ("datetrunc", "date_trunc"), ("**", "power"), ("", "text"),
+        ("datetrunc", "date_trunc"), ("**", "power"), ("", "text"), ("%", "percent"),
+        ("", "repeatable"),
     ),
     "snowflake": (
         ("", "select"), ("!=", "<>"), ("::", ""), (":", "get_path"), ("not in", "<> all"), ("filter where", "iff null"),
@@ -52,6 +53,7 @@ MADE = {  # what a word brings along
     "flatten": "_flattened seq key path index value this lateral table",
     **dict.fromkeys(("number", "numeric", "decimal"), "#38 #0"),
 }
+MAX_DIGITS = 40
 FORMAT = re.compile(  # Snowflake's parts of a date or time, where large and small letters are the same
     r"(?:yyyy|yy|mmmm|mm|mon|dd|dy|hh24|hh12|hh|am|pm|mi|ss|ff|tzh|tzm|tzd|uuuu)+", re.IGNORECASE
 )
@@ -102,7 +104,8 @@ def _words(token: Token) -> Iterator[str]:
 
 def _number(text: str) -> str:
     try:
-        return str(Decimal(text.replace("_", "")).normalize())
+        number = Decimal(text.replace("_", "")).normalize()
+        return format(number, "f") if abs(number.adjusted()) < MAX_DIGITS else str(number)  # 30, not 3E+1
     except InvalidOperation:
         return text.lower()
 
@@ -159,8 +162,9 @@ def _cancel_paths(lost: Words, new: Words, known: set[str]) -> None:
     """Take out each text that is a path in JSON made of names that stood there as names: `a:b[0].c` -> `'b[0].c'`."""
     for text in [word for word in new if word.startswith("'")]:
         steps = [step for step in re.split(r"[^\w$]+", text[1:].lower()) if step]
-        if "struct_pack" in known and text[1:].lower() in known:  # struct_pack(x) is {'x': x}
+        if "struct_pack" in known and text[1:].lower() in known:  # struct_pack(x) is {'x': x}, and so is x := x
             del new[text]
+            lost.subtract([text[1:].lower(), ":="] if lost[":="] > 0 else [])
         elif ":" in known and steps and all(step in known or step.isdigit() for step in steps):
             lost.subtract([*steps, *("#" + step for step in steps), *"[]"] * new.pop(text))
     for word in [word for word, count in lost.items() if count <= 0]:

@@ -27,6 +27,10 @@ FROM t SELECT x
 SELECT a.x FROM t AS a LEFT OUTER JOIN t AS b ON a.x = b.x + 1
 SELECT date_trunc('month', d), date_part('year', d), datediff('day', d, DATE '2024-03-01'), datetrunc('week', d) FROM t
 SELECT extract(year FROM d), extract('month' FROM d), year(d) FROM t
+SELECT d + INTERVAL 30 DAY, d - INTERVAL 100 HOURS, d + INTERVAL (x * 10) DAY, 1e3 + 120 FROM t
+SELECT struct_pack(a := x, b := s), {'a': x} FROM t
+SELECT count(*) FROM (SELECT x FROM t LIMIT 50%)
+SELECT count(*) FROM (SELECT x FROM t USING SAMPLE 3 ROWS (reservoir, 42))
 SELECT d + INTERVAL 1 DAY, d + INTERVAL '2 days', d - INTERVAL 3 MONTHS, d + to_days(2) FROM t
 SELECT substr(s, 1, 2), substring(s, 2), len(s), ifnull(s, ''), lcase(s), char_length(s) FROM t
 SELECT position('v' IN s), strpos(s, '1'), instr(s, '1') FROM t
@@ -134,6 +138,9 @@ def test_what_gets_lost_is_told(what: str) -> None:
         ("SELECT a FROM t WHERE a = 'x'", "SELECT a FROM t WHERE a = 'X'"),
         ("SELECT a FROM t WHERE a = 1", "SELECT a FROM t WHERE a = 2"),
         ("SELECT a FROM t WHERE a > 1", "SELECT a FROM t WHERE a < 1"),
+        ("SELECT struct_pack(a := x, b := s) FROM t", "SELECT {'a': x, 'c': s} FROM t"),
+        ("SELECT struct_pack(a := x, b := s) FROM t", "SELECT {'a': x} FROM t"),
+        ("SELECT a % 2 FROM t", "SELECT a PERCENT FROM t WHERE 2"),
         ("SELECT a FROM t", "SELECT a FROM u"),
         ("SELECT DISTINCT a FROM t", "SELECT a FROM t"),
         ("SELECT a FROM t UNION ALL SELECT 1", "SELECT a FROM t UNION SELECT 1"),
