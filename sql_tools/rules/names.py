@@ -327,8 +327,15 @@ def _output_of(scope: Scope, context: Context, known: Known) -> list[str] | None
                         "Name the columns that are wanted.",
                         rule="known_columns",
                     )
-    outer = scope.outer_columns
-    return list(outer) or names
+    return list(scope.outer_columns) or _named_by_cte(scope.expression) or names
+
+
+def _named_by_cte(query: exp.Expr) -> list[str]:
+    """The column names that a CTE gives to the query it begins with: what it reads of itself in a recursion."""
+    while isinstance(query.parent, exp.SetOperation):
+        query = query.parent
+    cte = query.parent
+    return [column.name for column in cte.args["alias"].columns] if isinstance(cte, exp.CTE) else []
 
 
 def nearly(written: str, stored: str) -> bool:
