@@ -1,60 +1,93 @@
 """Question -> why it is refused, if it asks for the data to be changed; nothing is sent to a model then.
 
-A wish to change is told by its verb in the imperative ("delete all orders", 注文を削除して); the same words in a
-question about the data are not ("how many orders were deleted?", 削除された注文は何件？). SQL pasted in as a question is
-judged by its statement. This spares the asker a wait and a puzzle: the fences behind it do not depend on it.
+Two kinds: SQL pasted in as a question that is no read, and a plain imperative about rows or tables ("delete all orders",
+"set all discounts to 5%", 注文を削除して). The same words in a question are none ("how many orders were deleted?", "grant
+amounts by university", "drop rate by week"), nor is a wish for the looks of an answer ("drop the decimals", "add a column
+with the profit"). In doubt it is a question: the fences behind this do not depend on it; it spares the asker a wait.
 """
 
 import re
 
+REFUSAL = "This asks to change data. Arctic Copilot only reads, so nothing was run."
 POLITE = (
     r"(?:(?:please|kindly|now|then|also|and|ok|okay|hey|hi|hello|just|go ahead(?: and)?|can you|could you|would you|will you|"
-    r"you (?:must|should|can|have to|need to)|i (?:want|need|would like|'d like)(?: you)? to|i(?:'d| would) like to|we (?:want|need|have) to|"
-    r"let's|lets|let us|help me(?: to)?|make sure to|be sure to|your task is to|first|next|finally|"
+    r"you (?:must|should|can|have to|need to)|i (?:want|need|would like|'d like)(?: you)? to|i(?:'d| would) like to|"
+    r"we (?:want|need|have) to|let's|lets|let us|help me(?: to)?|make sure to|be sure to|your task is to|first|next|finally|"
     r"ignore (?:all |the |your )?(?:previous|prior|above|earlier) (?:instructions?|rules?|prompts?)(?: and)?|"
     r"the following[: ]*)[,:]?\s+)*+"  # possessive: what is polite is taken once, in one way
 )
-ALWAYS = (
-    r"delete|erase|wipe|purge|truncate|insert|alter|overwrite|rename|grant|revoke|vacuum|uninstall|install|"
-    r"drop(?!-| ?off| ?out| in\b)|remove(?! (?:duplicates|nulls|null values|blanks)\b)|get rid of|upsert|backfill|anonymi[sz]e"
+EVERY = r"(?:all|every|each|any)\b"
+ROWS = r"(?:all|every|each|any|the|this|that|these|those|my|our|its|his|her|their|everything|everyone)\b"
+ONE = r"[a-z]+ (?:no\.? |number |id |#)?\d+\b"  # customer 42
+STORED = r"(?:table|view|schema|database|index|user|role|sequence|constraint|trigger|procedure|warehouse)s?\b"
+HOME = r"[^?]*?\b(?:to|into|in|from) (?:the |our |my )?(?:\w+ )?(?:table|database|system|db)\b"
+VALUE = r"[^?:,]*?\b(?:to|by|with|as)\b"
+WISHES = (  # verbs, and what makes them a wish about rows
+    ("delete|erase|wipe|purge|truncate|overwrite|get rid of|anonymi[sz]e", rf"{ROWS}|{ONE}|from\b|(?:rows|records)\b|\w+\W*$"),
+    ("drop|alter", rf"(?:{ROWS} )?(?:\w+ )?{STORED}|columns? \w+ (?:from|of) "),
+    ("remove", rf"{ONE}|{HOME}"),
+    ("insert|add|append|save|store|write|put|load|import|upload", rf"{HOME}"),
+    ("insert|add|register|enter|record", r"(?:an? )?(?:new|another)\b"),
+    ("insert", r"(?:into|an?|the|these|\d+)\b"),
+    ("update|modify|edit|change|set|reset|fix|correct|increase|decrease|raise|reduce|lower|cut|double|halve", rf"{EVERY}{VALUE}"),
+    ("update|modify|edit|change|set|reset|increase|decrease|raise|reduce|lower", rf"(?:[^?:,]*? (?:of|for) )?(?:{ONE}){VALUE}"),
+    ("double|halve|reset|clear|cancel|close|archive|restore", rf"{EVERY}|{ONE}"),
+    ("mark|assign|reassign|move|transfer|switch", rf"(?:{EVERY}|{ONE})[^?:]*?\b(?:to|as|from)\b"),
+    ("rename", rf"(?:the )?(?:{STORED}|columns?) [\w\"]+ (?:to|as)\b"),
+    ("create", rf"(?:or replace )?(?:an? )?new {STORED}|(?:an? )?(?:index|user|role|schema|database) (?:on|named|called|for)\b"),
+    ("grant|revoke", r"(?:me|us|him|her|them|everyone|everybody)\b|(?:\w+ )?(?:access|permissions?|privileges?|rights) (?:to|on|for|from)\b"),
+    ("give", r"(?:me|us|him|her|them|everyone|everybody) (?:\w+ )?(?:access|permissions?|privileges?|rights)(?= to\b| on\b|\W*$)"),
+)  # fmt: skip
+SHOWN = re.compile(  # parts of an answer, not of the data
+    r"\b(?:decimals?|digits?|duplicates?|nulls?|blanks?|outliers?|spaces|zeros?|zeroes|columns?(?! \w*_)|legend|chart|graph|axis|labels?|"
+    r"titles?|totals?|subtotals?|limit|filters?|sort(?:ing)?|currency|euros?|dollars?|usd|eur|units?|thousands|millions|format|"
+    r"colou?rs?|history|chat|query|answer|result)\b"
 )
-WITH_OBJECT = (
-    r"(?:update|modify|edit|correct|fix|amend|adjust)\s+(?:the|all|every|each|any|this|these|those|my|our|customer|order|its|their|\w+'s?|\w+s\b|\w+ \d+)|"
-    r"(?:set|change|replace|switch|convert|reset|raise|increase|decrease|reduce|lower|cut|bump|double|halve|multiply|mark|flag|move|transfer|reassign|assign)"
-    r"\s+(?!(?:in|of|between|per|over|to|from|by|and)\b)[^?]*?\b(?:to|by|as|into|from|with|in the (?:table|database))\b|"
-    r"(?:double|halve|reset|clear|empty|cancel|close|undo|restore|swap|merge|archive)\s+(?:the|all|every|each|any|my|our|this|these|those)\b|"
-    r"(?:add|append|put|save|store|import|upload|load|register|record|enter)\s+(?:a |an |the |this |these |new |another |\d+ )[^?]*?\b"
-    r"(?:to|into|in|as|for|row|rows|record|records|column|columns|table|customer|entry|order)\b|"
-    r"create\s+(?:or replace\s+)?(?:a |an |the |new |temp(?:orary)? )*(?:new )?(?:table|view|index|schema|database|user|role|column|row|record|customer|order|sequence|function|procedure|trigger|copy of)\b(?! (?:of|showing|listing)\b)"
-)
-WRITE = re.compile(rf"^\W*{POLITE}(?:{ALWAYS}|{WITH_OBJECT})\b", re.IGNORECASE)
-LATER = re.compile(
-    r"\b(?:and|then|;|,|\.)\s*(?:then |also |please |finally )*(?:delete|erase|wipe|purge|truncate|drop|remove|insert|overwrite|update)"
-    r"\s+(?:the|all|them|it|those|these|every|any|that|table|from|into)\b",
-    re.IGNORECASE,
+MAX_OBJECT_WORDS = 5
+WISH = re.compile("|".join(rf"^\W*{POLITE}(?:{verbs})\s+(?={of})" for verbs, of in WISHES), re.IGNORECASE)
+LATER = re.compile(r"[;.]\s+|,?\s*\b(?:and|then)\s+(?:then |also |please |finally )?", re.IGNORECASE)
+ERASES = re.compile(rf"(?:{WISHES[0][0]})\s+(?:{ROWS}|it\b|them\b)", re.IGNORECASE)
+DDL = re.compile(
+    r"(?:drop|alter) (?:(?:the|this|that|our)\s+)?(?:\w+ )?(?:table|column|view|schema|database)\b", re.IGNORECASE
 )
 SQL = re.compile(
-    r"(?:^|;)\s*(?:insert\s+into|delete\s+from|update\s+\S+\s+set|drop\s+(?:table|view|schema|database)|truncate\b|alter\s+\w+|"
-    r"create\s+(?:or\s+replace\s+)?(?:temp\w*\s+)?(?:table|view|schema|index|function|user|role)\s+\S+\s*(?:\(|as\b|;|$)|merge\s+into|copy\s+\S+\s+(?:to|from)|grant\s+\w+|attach\s|install\s|pragma\s|call\s+\w+\()",
-    re.IGNORECASE,
-)
-READS = re.compile(
-    r"^\W*(?:show|list|find|give|get|tell|display|return|count|how|what|which|who|whose|whom|when|where|why|is|are|was|were|"
-    r"do|does|did|has|have|had|compare|calculate|compute|select|with|summari[sz]e|report|name|for|in|of|on|per|by)\b",
+    r"(?:^|;)\s*(?:insert\s+into|delete\s+from|update\s+\S+\s+set|drop\s+(?:table|view|schema|database)|truncate\s+table|"
+    r"alter\s+(?:table|view|session|user|role|database|warehouse)|merge\s+into|copy\s+\S+\s+(?:to|from)\s+['\"@(]|"
+    r"create\s+(?:or\s+replace\s+)?(?:temp\w*\s+)?(?:table|view|schema|index|function|user|role)\s+\S+\s*(?:\(|as\b|;|$)|"
+    r"grant\s+[\w, ]+\s+(?:on|to)\s+\S|attach\s+['\"]|install\s+\w+\s*;?\s*$|pragma\s|call\s+\w+\()",
     re.IGNORECASE,
 )
 JAPANESE = re.compile(
     r"(?:削除|消去|抹消|更新|変更|追加|挿入|登録|修正|訂正|移動|初期化|リセット|クリア|上書き|置換|統合|改名|ドロップ|破棄|キャンセル|取り消し)"
     r"(?:を)?(?:して(?!い)|しろ|せよ|しなさい|してくれ|をお願い|お願い|したい|願います)|"
-    r"(?:テーブル|表|ビュー|列|カラム|行|レコード|インデックス|データベース)を?(?:新しく|新規に?)?作(?:成し|っ)て|"
+    r"(?:テーブル|ビュー|行|レコード|インデックス|データベース)を?(?:新しく|新規に?)?作(?:成し|っ)て|"
     r"(?:消し|書き換え|書き込ん|増やし|減らし|変え|加え|空にし|落とし|直し|入れ替え|取り除い|取り消し|倍にし|半分にし|0にし|ゼロにし)(?:て|で)(?!い)"
 )
-JAPANESE_READ = re.compile(r"(?:一覧|リスト|グラフ|レポート|集計表|ランキング)を?作")
+JAPANESE_SHOWN = re.compile(  # parts of an answer, as SHOWN
+    r"(?:列|カラム|項目|合計|小計|平均|比率|割合|前年比|グラフ|凡例|軸|色|条件|単位|順番?|表示|書式|形式|通貨|桁数?|小数点?(?:以下)?|期間|"
+    r"フィルター?|絞り込み|重複|空白|NULL|欠損値|外れ値|ラベル)(?:を|は|も)[^、。]*$|(?:一覧|リスト|グラフ|レポート|集計表|ランキング)を?作"
+)
 
 
 def refuse(text: str) -> str:
     """One sentence saying why, or nothing where the question only asks."""
-    asks_to_write = SQL.search(text) or LATER.search(text) or (not READS.match(text) and WRITE.match(text))
-    if not asks_to_write:
-        asks_to_write = JAPANESE.search(text) if not JAPANESE_READ.search(text) else None
-    return "This asks to change data. Arctic Copilot only reads, so nothing was run." if asks_to_write else ""
+    return REFUSAL if SQL.search(text) or _wishes(text) or _wishes_in_japanese(text) else ""
+
+
+def _wishes(text: str) -> bool:
+    """Does it begin as a wish to change rows, or say later on to erase some?"""
+    found = WISH.match(text)
+    if found and not _is_shown(text[found.end() :]):
+        return True
+    later = [part for part in LATER.split(text)[1:] if ERASES.match(part) or DDL.match(part)]
+    return any(not _is_shown(part.partition(" ")[2]) for part in later)
+
+
+def _is_shown(words: str) -> bool:
+    """Is what follows the verb a part of the answer?"""
+    return bool(SHOWN.search(" ".join(words.lower().split()[:MAX_OBJECT_WORDS])))
+
+
+def _wishes_in_japanese(text: str) -> bool:
+    found = JAPANESE.search(text)
+    return found is not None and not JAPANESE_SHOWN.search(text[: found.end()])
