@@ -2,23 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # the terminal must speak even where parts of the product are missing
-    from sql_tools.models import JoinUsed, OutputColumn, Proof, TableUsed
+    from sql_tools.models import Change, Check, JoinUsed, OutputColumn, Proof, TableUsed
 
 Line = tuple[str, str]  # what it is about, and what is said
 
 HASH_CHARS = 12
 VOUCHED = {"verified_query": "Query", "metrics_as_defined": "Metric"}
+AREAS = {  # what the checks are about, in a reader's words, and those that look at it
+    "that it only reads": (
+        *("one_statement", "only_a_select", "only_known_nodes", "only_plain_words", "only_known_functions"),
+        *(
+            "only_plain_tables",
+            "no_words_of_the_session",
+            "recursion_is_bounded",
+            "columns_are_few",
+            "products_are_small",
+            "text_is_kept",
+        ),
+    ),
+    "that its names exist and its types fit": (
+        *("known_tables", "known_columns", "no_aggregate_in_where", "types_go_together", "groups_have_one_value"),
+        "engine_explain",
+    ),
+    "that no join counts a row twice": ("each_row_counted_once",),
+    "that joins follow keys and meet": ("joins_keep_to_keys", "joins_can_meet", "no_match_counts_nothing"),
+    "its conditions and the values in them": ("conditions_can_differ", "values_are_held", "not_in_meets_no_null"),
+    "what it sums, ranks and divides": (
+        *("fractions_are_kept", "limits_are_ordered", "groups_have_several_rows", "ratios_can_differ"),
+        *("numbers_order_as_numbers", "casts_keep_values", "months_keep_their_year", "categories_are_spelt_alike"),
+    ),
+}
+NEVER = "whether this is what you meant"
 KEYS = {"declared": "a declared key", "inferred": "a key inferred from names and values", "none": "no known key"}
 
 
 def summary(proof: Proof) -> Iterator[Line]:
     """What a reader wants first: who vouches for the SQL or a number in it, the SQL in words, the tables, the joins."""
     for check in proof.checks:
-        if check.passed and check.name in VOUCHED:
+        if check.outcome == "passed" and check.name in VOUCHED:
             yield VOUCHED[check.name], check.detail
     yield "In words", proof.reading
     if proof.tables:
@@ -44,6 +69,21 @@ def details(proof: Proof) -> Iterator[Line]:
         "prompt": proof.prompt_hash,
     }
     yield "Hashes", ", ".join(f"{name} {_short(value)}" for name, value in hashes.items() if value)
+
+
+def checked(checks: Sequence[Check]) -> str:
+    """One line: what was looked at and is in order, and what was not looked at. Warnings have lines of their own."""
+    outcomes = {check.name: check.outcome for check in checks}
+    fine = [area for area, names in AREAS.items() if {outcomes[n] for n in names if n in outcomes} == {"passed"}]
+    open_ = dict.fromkeys(check.name.replace("_", " ") for check in checks if check.outcome == "not_checked")
+    looked = f"Checked: {'; '.join(fine)}. " if fine else ""
+    return f"{looked}Not checked: {'; '.join([*open_, NEVER])}."
+
+
+def changed(change: Change) -> str:
+    """What a repair did: `t1.name` became `t2.name`, and why."""
+    before, after = (" ".join(part.split()) for part in (change.before, change.after))
+    return f"{before} became {after}: {change.why}" if before else f"{after} was added: {change.why}"
 
 
 def _table(table: TableUsed) -> str:

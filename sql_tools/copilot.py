@@ -1,7 +1,7 @@
 """ask(): question -> context -> prompt -> draft SQL -> valid SQL -> result -> answer, with one bounded repair loop."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from uuid import uuid4
 
@@ -26,6 +26,7 @@ from sql_tools.grammar import require_match, sendable
 from sql_tools.models import (
     Answer,
     Attempt,
+    Change,
     Check,
     Context,
     DraftSQL,
@@ -44,6 +45,7 @@ from sql_tools.proof.hashes import prompt_hash
 from sql_tools.query.text import without_texts
 from sql_tools.query_tag import tag_field, tagged
 from sql_tools.refuse import refuse
+from sql_tools.repairs import Repair
 from sql_tools.retrieval.vocabulary import unknown_words
 from sql_tools.retrieve import catalog_of, retrieve
 from sql_tools.semantic import semantics_of
@@ -52,7 +54,7 @@ from sql_tools.semantic.matching import verified_for
 from sql_tools.semantic.verified import LAPSED, verified_answer, verified_check
 from sql_tools.settings import Settings
 from sql_tools.untrusted import shareable
-from sql_tools.validate import validate
+from sql_tools.validate import REPAIRS, validate
 from sql_tools.vote import vote
 from sql_tools.warehouses import Warehouse
 
@@ -76,6 +78,7 @@ class CheckReport(Record):
     dialect: str = ""
     problems: tuple[Problem, ...] = ()
     checks: tuple[Check, ...] = ()
+    changes: tuple[Change, ...] = ()
     rewritten: str = ""
 
 
@@ -127,6 +130,7 @@ def check(sql: str, warehouse: Warehouse, settings: Settings, *, ask_data: bool 
         sql=valid.text,
         dialect=valid.dialect,
         checks=valid.checks + found.checks,
+        changes=valid.changes,
         rewritten=found.rewritten,
     )
 
@@ -246,18 +250,20 @@ class _Run:
         unknown = unknown_words(self.question.text, context)
         about = f"it says nothing about {' or '.join(unknown[:3])}; " if unknown else ""
         check = Check(
-            name="answerable", passed=False, detail=f"doubt {self.doubt:.2f}, at most {self.settings.abstain_above:.2f}"
+            name="answerable",
+            outcome="warned",
+            detail=f"doubt {self.doubt:.2f}, at most {self.settings.abstain_above:.2f}",
         )
         message = f"I can't answer that from this schema: {about}its tables are {names}."
         return self._finish("abstained", message=message, checks=(check,))
 
     def _over_budget(self, error: OverBudgetError) -> Answer:
-        check = Check(name="scan_budget", passed=False, detail=error.message)
+        check = Check(name="scan_budget", outcome="warned", detail=error.message)
         message = f"{error.message} {error.hint}".strip()
         return self._finish("clarify", message=message, checks=(check,)).model_copy(update={"sql": error.sql})
 
     def _try_all(
-        self, drafts: tuple[DraftSQL, ...], context: Context
+        self, drafts: tuple[DraftSQL, ...], context: Context, repairs: Sequence[Repair] = REPAIRS
     ) -> tuple[list[tuple[ValidSQL, QueryResult]], str]:
         """The drafts that passed and ran; or the reason, where the only thing drafted is a write."""
         outcomes = []
@@ -265,7 +271,7 @@ class _Run:
         self.slow = None
         for draft in drafts:
             try:
-                outcomes.append(self._try_one(draft, context))
+                outcomes.append(self._try_one(draft, context, repairs))
                 self.attempts.append(Attempt(sql=draft.text))
             except UnavailableError:
                 raise
@@ -278,9 +284,9 @@ class _Run:
                     refusals.append(error.message)
         return outcomes, refusals[0] if refusals and not outcomes else ""
 
-    def _try_one(self, draft: DraftSQL, context: Context) -> tuple[ValidSQL, QueryResult]:
+    def _try_one(self, draft: DraftSQL, context: Context, repairs: Sequence[Repair]) -> tuple[ValidSQL, QueryResult]:
         with self._stage("validate"):
-            valid = validate(draft, context, explain=self.warehouse.explain)
+            valid = validate(draft, context, explain=self.warehouse.explain, repairs=repairs)
             if self.grammar is not None:
                 require_match(self.grammar, draft.text)
             if self.strict and context.semantics:
@@ -303,13 +309,13 @@ class _Run:
             return None
         found = verified_check(query, context.semantics)
         draft = DraftSQL(text=query.sql, dialect=context.dialect)
-        as_given = context.model_copy(update={"question": ""})  # what a person vouches for is not mended
-        outcomes, _ = self._try_all((draft,), as_given)
+        as_given = context.model_copy(update={"question": ""})  # what a person vouches for is judged as it stands
+        outcomes, _ = self._try_all((draft,), as_given, repairs=())
         if outcomes:
             valid, result = outcomes[0]
             valid = valid.model_copy(update={"checks": (found, *valid.checks)})
             return verified_answer(self._answered([(valid, result)], as_given, ""))
-        self.lapsed = (found.model_copy(update={"passed": False, "detail": f"{LAPSED}: {self._last_problem()}"}),)
+        self.lapsed = (Check(name=found.name, outcome="warned", detail=f"{LAPSED}: {self._last_problem()}"),)
         return None
 
     def _grammar(self, context: Context, repair: int) -> str | None:
@@ -324,9 +330,11 @@ class _Run:
             found = diagnose(valid.text, context, self.warehouse)
             checks = self.lapsed + valid.checks + found.checks
             if self.renewed:
-                checks += (Check(name="catalog", passed=True, detail=self.renewed),)
+                checks += (Check(name="catalog", outcome="passed", detail=self.renewed),)
             if self.settings.candidates > 1:
-                checks += (Check(name="agreement", passed=True, detail=f"{agreed} of {len(outcomes)} drafts agree"),)
+                checks += (
+                    Check(name="agreement", outcome="passed", detail=f"{agreed} of {len(outcomes)} drafts agree"),
+                )
             card = self._proof(valid.model_copy(update={"checks": checks}), result, context, asked)
             message = self._message(valid, result, context)
         answered = self._finish("answered", valid=valid, result=result, checks=checks, message=message, proof=card)
@@ -364,6 +372,7 @@ class _Run:
             row_count=len(result.rows) if result else 0,
             truncated=result.truncated if result else False,
             checks=checks,
+            changes=valid.changes if valid else (),
             message=message,
             attempts=tuple(self.attempts),
             model=model_name(self.model),

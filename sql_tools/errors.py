@@ -76,3 +76,7 @@ class StaleCatalogError(CopilotError):
     """What the catalog says is no longer so; it has been read again, so that asking once more may succeed."""
 
     retryable: ClassVar[bool] = True
+
+
+class NotChecked(Exception):
+    """A check cannot look at this SQL; its words say at what of it."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-VERSION = 1
+VERSION = 2
 
 
 def json_object(record: BaseModel | Mapping[str, Any]) -> dict[str, Any]:

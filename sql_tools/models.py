@@ -3,9 +3,10 @@
 from collections.abc import Callable
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 
 Status = Literal["answered", "clarify", "abstained", "refused", "failed"]
+Outcome = Literal["passed", "warned", "not_checked"]
 Stage = Literal["retrieve", "judge", "generate", "validate", "repair", "execute", "answer"]
 OnStage = Callable[[Stage, str], None]
 
@@ -44,13 +45,17 @@ class ForeignKey(Record):
 
 
 class Column(Record):
-    """One column. `values` holds every distinct value when there are few; `samples` a few of them otherwise."""
+    """One column. `values` holds the distinct values when there are few; `samples` a few of them otherwise.
+
+    `values_are_all`: no row holds another one, as long as the warehouse is open. Elsewhere they were all when they were
+    read, or are those of the first rows: good for a prompt, but nothing acts on them."""
 
     name: str
     type: str
     comment: str = ""
     values: tuple[str, ...] = ()
     samples: tuple[str, ...] = ()
+    values_are_all: bool = False
 
 
 class Table(Record):
@@ -156,11 +161,31 @@ class DraftSQL(Record):
 
 
 class Check(Record):
-    """One rule's verdict. `detail` says what was looked at, or what was changed."""
+    """One rule's or diagnostic's verdict. `detail` says what was looked at, what is odd, or what could not be looked at.
+
+    `passed` says the same as `outcome`, as in version 1 of the contract; it goes with the next release."""
 
     name: str
-    passed: bool
+    outcome: Outcome
     detail: str = ""
+    passed: bool = False
+
+    @model_validator(mode="before")
+    @classmethod
+    def _say_it_both_ways(cls, given: Any) -> Any:
+        if not isinstance(given, dict):
+            return given
+        outcome = given.get("outcome") or ("passed" if given.get("passed") else "warned")
+        return {**given, "outcome": outcome, "passed": outcome == "passed"}
+
+
+class Change(Record):
+    """What a repair did to a draft: a piece of its SQL before and after, and why it may be read so."""
+
+    rule: str
+    before: str
+    after: str
+    why: str
 
 
 class ValidSQL(Record):
@@ -169,6 +194,7 @@ class ValidSQL(Record):
     text: str
     dialect: str
     checks: tuple[Check, ...]
+    changes: tuple[Change, ...] = ()
 
 
 class ResultColumn(Record):
@@ -274,7 +300,7 @@ class Proof(Record):
 class Answer(Record):
     """The outcome of one question: the JSON contract of `ask --json`, field for field."""
 
-    version: Literal[1] = 1
+    version: Literal[2] = 2
     status: Status
     question: str
     sql: str = ""
@@ -284,6 +310,7 @@ class Answer(Record):
     row_count: int = 0
     truncated: bool = False
     checks: tuple[Check, ...] = ()
+    changes: tuple[Change, ...] = ()
     message: str = ""
     attempts: tuple[Attempt, ...] = ()
     model: str = ""

@@ -13,7 +13,7 @@ from app.chat.frames import csv_bytes, number_format, to_frame
 from app.chat.plain import plain
 from app.chat.turn import Trouble
 from app.contract import json_line
-from sql_tools.models import Answer, Attempt, Check, Proof
+from sql_tools.models import Answer, Attempt, Change, Check, Proof
 from sql_tools.query.text import pretty
 
 STAGES = {
@@ -28,12 +28,13 @@ STAGES = {
 AXIS_COLOURS = {"light": "#47525d", "dark": "#b8c2cc"}
 NOTICEABLE_SECONDS = 0.1
 ROW_PIXELS = 35
-CHECKS = {True: ":green[:material/check_circle:]", False: ":red[:material/cancel:]"}
+DONE = ":green[:material/check_circle:]"
 
 
 def render_answer(answer: Answer, key: str) -> None:
     """Everything there is to say about one outcome; `key` is unique on the page."""
     if answer.status == "answered":
+        _render_changes(answer.changes)
         _render_result(answer, key)
     else:
         _render_declined(answer)
@@ -43,7 +44,7 @@ def render_answer(answer: Answer, key: str) -> None:
         st.code(pretty(answer.sql, answer.dialect), language="sql", wrap_lines=True)
     if answer.status == "answered":
         _render_doubts(answer)
-    _render_checks(answer.checks, answer.status == "answered")
+    _render_checks(answer.checks)
     if answer.proof:
         _render_details(answer, answer.proof, key)
     _render_attempts(answer.attempts)
@@ -67,7 +68,7 @@ def render_progress(job: Job[Any], title: str) -> None:
     label = STAGES.get(current.label, current.label) if current else title
     box = st.status(f"{plain(label)} \u2026 {job.seconds:.0f} s", state="running", expanded=True)
     for step in job.steps:
-        mark = CHECKS[True] if step is not current else ":material/more_horiz:"
+        mark = DONE if step is not current else ":material/more_horiz:"
         detail = f" \u00b7 {plain(step.detail)}" if step.detail else ""
         box.caption(f"{mark} {plain(STAGES.get(step.label, step.label))}{detail}")
     if current and current.fraction is not None:
@@ -163,27 +164,26 @@ def _render_details(answer: Answer, proof: Proof, key: str) -> None:
 
 def _render_doubts(answer: Answer) -> None:
     """What may be wrong with the number, in sight; and the SQL to use instead, if there is any."""
-    failed = [check for check in answer.checks if not check.passed]
-    if failed:
-        words = "\n\n".join(plain(check.detail) for check in failed)
+    odd = [check for check in answer.checks if check.outcome == "warned"]
+    if odd:
+        words = "\n\n".join(plain(check.detail) for check in odd)
         st.warning(words, title="Look twice", icon=":material/warning:")
     if answer.rewritten:
         with st.expander("The same with each row counted once", icon=":material/difference:"):
             st.code(answer.rewritten, language="sql", wrap_lines=True)
 
 
-def _render_checks(checks: Sequence[Check], answered: bool) -> None:
-    if not checks:
-        return
-    passed = sum(check.passed for check in checks)
-    title = "Why you can trust this" if answered else "What was checked"
-    with st.expander(f"{title}: {passed} of {len(checks)} checks passed", icon=":material/verified_user:"):
-        st.markdown("\n\n".join(_check_line(check) for check in checks))
+def _render_checks(checks: Sequence[Check]) -> None:
+    """One line: what was looked at, and what was not."""
+    if checks:
+        st.caption(plain(card.checked(checks)))
 
 
-def _check_line(check: Check) -> str:
-    name = plain(check.name.replace("_", " ").capitalize())
-    return f"{CHECKS[check.passed]} **{name}**" + (f"  \n{plain(check.detail)}" if check.detail else "")
+def _render_changes(changes: Sequence[Change]) -> None:
+    """What was changed in the draft before it ran, above its rows."""
+    if changes:
+        words = "\n\n".join(plain(card.changed(change)) for change in changes)
+        st.info(words, title="Changed before it ran", icon=":material/edit:")
 
 
 def _render_attempts(attempts: Sequence[Attempt]) -> None:

@@ -27,12 +27,13 @@ if TYPE_CHECKING:
     from model_service.llama.client import LocalModel
     from sql_tools.copilot import CheckReport
     from sql_tools.evaluation.report import EvalReport
-    from sql_tools.models import Answer, Check, Table
+    from sql_tools.models import Answer, Change, Check, Table
     from sql_tools.proof.replay import ReplayReport
 
 Parts = Iterator[RenderableType]
 
 MAX_WORDS_CHARS = 2000
+OUTCOMES: dict[str, bool | None] = {"passed": True, "warned": False, "not_checked": None}
 VERDICTS = {"clarify": "A question back", "abstained": "Declined", "refused": "Refused", "failed": "Failed"}
 
 
@@ -47,6 +48,7 @@ def answer(answer: Answer, terminal: Terminal, *, details: bool = False) -> Part
     yield Text(shown(answer.question, max_chars=MAX_WORDS_CHARS), style="bold")
     if answer.sql:
         yield _indented(_sql(pretty(answer.sql, answer.dialect)))
+    yield from _changes(answer.changes)
     if answer.columns:
         yield from rows_view(answer, terminal)
     verdict = Text(f"{VERDICTS[answer.status]}: " if answer.status in VERDICTS else "", style="bold yellow")
@@ -77,11 +79,11 @@ def check_report(report: CheckReport, terminal: Terminal) -> Parts:
     if report.allowed:
         yield Text(f"{_tick(True, terminal)} Allowed. It would run as", style="green")
         yield _indented(_sql(pretty(report.sql, report.dialect)))
+    yield from _changes(report.changes)
     for problem in report.problems:
         yield _marked(False, problem.rule, problem.message, terminal)
-    for check in report.checks:
-        if not check.passed:
-            yield _marked(False, check.name.replace("_", " "), check.detail, terminal)
+    if report.allowed:
+        yield from _checks(report.checks, terminal, details=False)
     yield from _offer(report.rewritten)
 
 
@@ -132,13 +134,19 @@ def server(running: LocalModel) -> Parts:
 
 
 def _checks(checks: Sequence[Check], terminal: Terminal, *, details: bool) -> Parts:
-    """Each check; without `details` those that passed are only counted."""
-    passed = sum(check.passed for check in checks)
-    if passed and not details:
-        yield _marked(True, f"{passed} check{'s' * (passed > 1)} passed", "ask --details shows each", terminal)
+    """What was looked at in one line, and a line for each warning and each check that could not look; `details`: for each."""
     for check in checks:
-        if details or not check.passed:
-            yield _marked(check.passed, check.name.replace("_", " "), check.detail, terminal)
+        if details or check.outcome != "passed":
+            yield _marked(OUTCOMES[check.outcome], check.name.replace("_", " "), check.detail, terminal)
+    if checks:
+        yield Text(shown(card.checked(checks), max_chars=MAX_WORDS_CHARS), style="dim")
+
+
+def _changes(changes: Sequence[Change]) -> Parts:
+    """What was changed in the draft before it ran."""
+    for change in changes:
+        words = shown(card.changed(change), max_chars=MAX_WORDS_CHARS)
+        yield Text("Changed before it ran: ", style="bold yellow").append(words, style="not bold default")
 
 
 def _lines(lines: Iterable[card.Line]) -> Grid:
@@ -169,7 +177,7 @@ def _columns(table: Table) -> Grid:
 
 
 def _marked(passed: bool | None, name: str, detail: str, terminal: Terminal) -> Text:
-    """One line with a tick, a cross, or a dash for what does not matter."""
+    """One line with a tick, a cross, or a dash for what does not matter or was not looked at."""
     style = "yellow" if passed is None else "green" if passed else "bold red"
     line = Text(f"{_tick(passed, terminal)} {shown(name)}", style=style)
     return line.append(f"  {shown(detail, max_chars=MAX_WORDS_CHARS)}" if detail else "", style="not bold dim default")

@@ -101,7 +101,8 @@ def _fixed(part: exp.Expr, grain: Grain) -> str:
             return "unknown: NULL is found with IS NULL, and the condition is never met"
         both = isinstance(left, exp.Literal) and isinstance(right, exp.Literal)
         if both or (isinstance(left, exp.Column) and left == right):
-            return "true" if (left == right) is isinstance(part, exp.EQ) else "false"
+            holds = "true" if both else f"true where {left.sql()} is not NULL"
+            return holds if (left == right) is isinstance(part, exp.EQ) else "false"
     return _null_test(part, grain)
 
 

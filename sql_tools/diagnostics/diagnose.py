@@ -63,4 +63,6 @@ def _unless_it_breaks(look: Callable[[], T]) -> T | None:
 
 def _check(diagnostic: Diagnostic, found: list[Grain], context: Context, probe: Probe) -> Check:
     odd = list(dict.fromkeys(words for grain in found for words in diagnostic(grain, context, probe)))
-    return Check(name=diagnostic.__name__, passed=not odd, detail="; ".join(odd) + "." if odd else "nothing odd")
+    if odd:
+        return Check(name=diagnostic.__name__, outcome="warned", detail="; ".join(odd) + ".")
+    return Check(name=diagnostic.__name__, outcome="passed", detail="nothing odd")

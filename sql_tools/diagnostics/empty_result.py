@@ -6,15 +6,16 @@ MAX_PARTS conditions, a few seconds in all. Said of the outermost SELECT; of a s
 
 from collections.abc import Iterator
 
-import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
 from sql_tools.diagnostics.duplicates import with_ctes
 from sql_tools.diagnostics.stored_values import is_held, nearest_words
+from sql_tools.errors import CopilotError
 from sql_tools.models import Column, Context, QueryResult, Table
 from sql_tools.query.conditions import parts_of
 from sql_tools.query.grain import Grain, grains, stored_column
+from sql_tools.query.text import parse
 from sql_tools.query.types import kind_of
 from sql_tools.warehouses import Warehouse
 from sql_tools.warehouses.probe import Probe, table_of
@@ -30,7 +31,7 @@ def is_empty(result: QueryResult, sql: str, dialect: str) -> bool:
         return True
     if len(result.rows) > 1 or any(cell is not None and cell != 0 for cell in result.rows[0]):
         return False
-    select = sqlglot.parse_one(sql, read=dialect)
+    select = parse(sql, dialect)
     alone = isinstance(select, exp.Select) and not select.args.get("group")
     return alone and all(e.find(exp.AggFunc) and not e.find(exp.Query) for e in select.expressions)
 
@@ -38,9 +39,9 @@ def is_empty(result: QueryResult, sql: str, dialect: str) -> bool:
 def why_empty(sql: str, context: Context, warehouse: Warehouse) -> str:
     """The reason in one or two sentences; empty if it was not found in time."""
     try:
-        tree = sqlglot.parse_one(sql, read=context.dialect)
+        tree = parse(sql, context.dialect)
         return _Reason(tree, context, Probe(warehouse)).of(tree)
-    except (SqlglotError, RecursionError, AttributeError):  # sqlglot's writer stumbles over some nodes
+    except (SqlglotError, CopilotError, RecursionError, AttributeError):  # sqlglot's writer stumbles over some nodes
         return ""
 
 

@@ -54,7 +54,9 @@ def fan_out(tree: exp.Expr, context: Context, probe: Probe) -> Alarm:
         seen = f"{looked_at} aggregates over joins" if looked_at else "no aggregate over a join"
         return Alarm(
             check=Check(
-                name=CHECK, passed=True, detail=f"{seen}: no number is changed by repeated rows" if looked_at else seen
+                name=CHECK,
+                outcome="passed",
+                detail=f"{seen}: no number is changed by repeated rows" if looked_at else seen,
             )
         )
     return _alarm(tree, findings, context, probe)
@@ -77,15 +79,17 @@ def _alarm(tree: exp.Expr, findings: list[tuple[int, list[Finding]]], context: C
     words = "; ".join(dict.fromkeys(f.words for _, found in findings for f in found))
     rewritten = count_once(tree, [(n, [f.measure for f in found]) for n, found in findings], context)
     if rewritten is None:
-        return Alarm(check=Check(name=CHECK, passed=False, detail=f"{words}."))
+        return Alarm(check=Check(name=CHECK, outcome="warned", detail=f"{words}."))
     before, after = (probe.run(q, max_rows=MAX_ROWS_COMPARED) for q in (tree, rewritten) if isinstance(q, exp.Query))
     if before is None or after is None or len(before.columns) != len(after.columns):
-        return Alarm(check=Check(name=CHECK, passed=False, detail=f"{words}."))
+        return Alarm(check=Check(name=CHECK, outcome="warned", detail=f"{words}."))
     if not (before.truncated or after.truncated) and _same(before, after):
-        return Alarm(check=Check(name=CHECK, passed=True, detail=f"{words}, but the rows of the answer stay the same"))
+        return Alarm(
+            check=Check(name=CHECK, outcome="passed", detail=f"{words}, but the rows of the answer stay the same")
+        )
     told = f"{words}. Counted once each, {_difference(before, after)}."
     sql = rewritten.sql(dialect=context.dialect, pretty=True, comments=False)
-    return Alarm(check=Check(name=CHECK, passed=False, detail=told), rewritten=sql)
+    return Alarm(check=Check(name=CHECK, outcome="warned", detail=told), rewritten=sql)
 
 
 def _judge(measure: Measure, grain: Grain, probe: Probe) -> Finding | None:

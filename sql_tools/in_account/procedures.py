@@ -22,6 +22,7 @@ from sql_tools.models import Answer, Context, Question
 from sql_tools.proof.card import model_name, tables_used
 from sql_tools.proof.describe import filters, reading
 from sql_tools.proof.lineage import lineage
+from sql_tools.query.text import parse
 from sql_tools.query_tag import tagged
 from sql_tools.retrieve import catalog_of
 from sql_tools.semantic import semantics_of
@@ -212,10 +213,8 @@ def _words(error: Exception) -> str:
 
 
 def _explained(sql: str, warehouse: Warehouse) -> Json:
-    from sqlglot import parse_one
-
     tables = catalog_of(warehouse).tables
     context = Context(dialect=warehouse.dialect, tables=tables, catalog=tables, semantics=semantics_of(warehouse))
-    tree = parse_one(sql, read=warehouse.dialect)
+    tree = parse(sql, warehouse.dialect)
     told = {"tables": tables_used(tree, context), "columns": lineage(tree, context), "filters": filters(tree, context)}
     return {"reading": reading(tree, context), **told}

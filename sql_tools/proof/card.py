@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from uuid import uuid4
 
 from langchain_core.language_models import BaseChatModel
-from sqlglot import exp, parse_one
+from sqlglot import exp
 
 from sql_tools.models import Context, OutputColumn, Proof, QueryResult, TableUsed, ValidSQL
 from sql_tools.proof.describe import filters, reading
@@ -16,6 +16,7 @@ from sql_tools.proof.hashes import catalog_hash, rows_hash, text_hash
 from sql_tools.proof.join_evidence import join_evidence
 from sql_tools.proof.lineage import lineage
 from sql_tools.query.join_keys import stored_table
+from sql_tools.query.text import parse
 from sql_tools.warehouses import Warehouse
 from sql_tools.warehouses.probe import Probe
 
@@ -31,8 +32,8 @@ def proof(
     *,
     prompt_hash: str,
 ) -> Proof:
-    """The card of one answer. Counts that take too long are left out; SqlglotError if the SQL cannot be read again."""
-    tree = parse_one(valid.text, read=valid.dialect)
+    """The card of one answer. Counts that take too long are left out; InvalidSQLError if the SQL cannot be read again."""
+    tree = parse(valid.text, valid.dialect)
     return Proof(
         reading=reading(tree, context),
         columns=named_as(result, lineage(tree, context)),

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from sql_tools.errors import InvalidSQLError, SettingsError
 from sql_tools.execute import execute
+from sql_tools.json_contract import VERSION
 from sql_tools.models import Context, DraftSQL, Proof, QueryResult, Record
 from sql_tools.proof.card import is_ordered
 from sql_tools.proof.hashes import catalog_hash, rows_hash, text_hash
@@ -48,18 +49,31 @@ class ReplayReport(Record):
 
 
 def kept_answer(fields: Mapping[str, Any]) -> Kept:
-    """The parts of an `ask --json` object that are needed; SettingsError if it is no answer with a proof."""
+    """The parts of an `ask --json` object that are needed; SettingsError if it is no answer with a proof, or not of a
+    version of the contract that is known here."""
     if fields.get("status") != "answered":
         told = str(fields.get("status"))[:40]
         raise SettingsError(f"There is nothing to replay: its status is {told!r}.", "Give an answered `ask --json`.")
+    version = fields.get("version", 1)
+    if type(version) is not int or not 1 <= version <= VERSION:
+        told = f"The file's version is {str(version)[:40]!r}; versions 1 to {VERSION} are read here."
+        raise SettingsError(told, "Give what `ask --json` printed, or update Arctic Copilot.")
     try:
-        return Kept(**{name: fields[name] for name in Kept.model_fields})
+        kept = Kept(**{name: fields[name] for name in Kept.model_fields})
     except (ValidationError, KeyError, TypeError) as error:
         where = ".".join(map(str, error.errors()[0]["loc"])) if isinstance(error, ValidationError) else str(error)
         raise SettingsError(
             f"The file's answer cannot be replayed: {where} is missing or malformed.",
             "Give the whole object that `ask --json` printed, with its proof.",
         ) from error
+    rows, dialect = fields.get("rows"), str(fields.get("dialect"))
+    if dialect != kept.proof.dialect:
+        told = f"The file's SQL is for {dialect[:40]}, and its proof is of {kept.proof.dialect[:40]}."
+    elif not isinstance(rows, list) or len(rows) != kept.row_count:
+        told = f"The file tells of {kept.row_count} rows, and holds {len(rows) if isinstance(rows, list) else 'none'}."
+    else:
+        return kept
+    raise SettingsError(told, "Give the object as `ask --json` printed it.")
 
 
 def replay(kept: Kept, warehouse: Warehouse, settings: Settings) -> ReplayReport:

@@ -109,6 +109,12 @@ def grains(tree: exp.Expr, context: Context) -> Iterator[Grain]:
             yield Grain(scope.expression, sources)
 
 
+def unjudged(tree: exp.Expr, context: Context) -> list[exp.Select]:
+    """The SELECTs with a FROM that `grains` leaves out."""
+    judged = {id(grain.select) for grain in grains(tree, context)}
+    return [s for s in tree.find_all(exp.Select) if s.args.get("from_") and id(s) not in judged]
+
+
 def own(select: exp.Select, kind: type[exp.Expr]) -> list[exp.Expr]:
     """Nodes of a kind that belong to this SELECT itself, not to a subquery of it, nor to its FROM and WHERE."""
     parts = [*select.expressions, *(select.args[k] for k in ("having", "order", "qualify") if select.args.get(k))]

@@ -49,11 +49,18 @@ def quote(parts: Iterable[str], dialect: str) -> str:
 
 
 def folded(tree: exp.Expr, dialect: str) -> exp.Expr:
-    """The tree with its unquoted names in the case the engine gives them: upper on Snowflake, as written elsewhere.
+    """The tree with its unquoted names in the case the engine gives them: upper on Snowflake, as written elsewhere, but
+    each CTE named as it is where it is made.
 
     So an alias `o` and `O.ID` are one name, which is then never quoted in lower case; quoted names stay.
     """
-    return normalize_identifiers(tree, dialect=dialect) if dialect == "snowflake" else tree
+    tree = normalize_identifiers(tree, dialect=dialect) if dialect == "snowflake" else tree
+    named = {cte.alias.lower(): cte.args["alias"].this for cte in tree.find_all(exp.CTE)}
+    for table in tree.find_all(exp.Table) if named else ():
+        cte = named.get(table.name.lower()) if isinstance(table.this, exp.Identifier) and not table.db else None
+        if cte is not None and (dialect == "duckdb" or not (cte.quoted or table.this.quoted)):
+            table.set("this", cte.copy())
+    return tree
 
 
 def same(written: str, stored: str) -> bool:

@@ -16,7 +16,7 @@ Given up: the order of words is not compared, since some clauses are written els
 import re
 from collections import Counter
 from collections.abc import Iterator
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from functools import lru_cache
 from itertools import pairwise
 
@@ -35,24 +35,41 @@ UNITS = frozenset(
     dayofyear epoch decade century millennium timezone dayofweekiso yearofweekiso epoch_second epoch_millisecond
     epoch_microsecond epoch_nanosecond dayofmonth week_iso ns us ms y yy yyyy yr mm mon d dd h hh hr mi m min s sec""".split()
 )
-PHRASES = {  # what may be lost -> what may come in its place; the tests run each on DuckDB, or name Snowflake's page
+PHRASES = {  # what may be lost, what may come in its place, and a word that must stand there for it; the tests run each on
+    # DuckDB, or name Snowflake's page
     "duckdb": (
-        ("table", "select from"), ("", "select"), ("within group", ""), ("!=", "<>"), ("==", "="), ("::", ""),
-        ("%", "system percent"), ("", "join on true"), ("position in", "strpos"), ("datediff", "date_diff"),
-        ("datetrunc", "date_trunc"), ("**", "power"), ("", "text"), ("%", "percent"),
-        ("", "repeatable"),
+        ("table", "select from", ""), ("", "select", ""), ("within group", "", ""), ("!=", "<>", ""), ("==", "=", ""),
+        ("::", "", ""), ("%", "system percent", ""), ("", "join on true", ""), ("position in", "strpos", ""),
+        ("datediff", "date_diff", ""), ("datetrunc", "date_trunc", ""), ("**", "power", ""), ("^", "power", ""),
+        ("", "text", ""), ("%", "percent", ""), ("", "repeatable", ""), ("->", "lambda :", ""),
+        ("", "between and current", "preceding"), ("", "between and current", "following"),
+        ("from for", "", "substring"), ("from", "", "substring"), ("both", "", "trim"), ("trim leading", "ltrim", ""), ("trim trailing", "rtrim", ""), ("!", "not", "~"),
+        ("~", "regexp_matches", ""), ("from", "", "trim"),
+        ("fetch", "limit", ""), ("", "reservoir", "sample"), ("", "where", "filter"), ("! ~~", "not like", ""), ("~~", "like", ""),  ("~~*", "ilike", ""), ("numeric", "decimal", ""), ("", "#18 #3", "decimal"),
+        ("", "#18 #3", "numeric"), ("", "select from _values", "values"), ("", "_values", "values"),
     ),
     "snowflake": (
-        ("", "select"), ("!=", "<>"), ("::", ""), (":", "get_path"), ("not in", "<> all"), ("filter where", "iff null"),
-        ("extract from", "date_part"), ("position in", "charindex"), ("rlike", "regexp_like"), ("regexp", "regexp_like"),
-        ("number", "decimal"), ("expr => scale =>", ""), ("to_date", "date"), ("to_time", "time"),
-        ("to_timestamp", "timestamp"), ("to_timestamp_ntz", "timestampntz"), ("to_timestamp_ntz", "to_timestamp"),
+        ("", "select", ""), ("!=", "<>", ""), ("::", "", ""), (":", "get_path", ""), ("not in", "<> all", ""),
+        ("filter where", "iff null", ""), ("extract from", "date_part", ""), ("position in", "charindex", ""),
+        ("rlike", "regexp_like", ""), ("regexp", "regexp_like", ""), ("number", "decimal", ""), ("numeric", "decimal", ""),
+        ("expr => scale =>", "", ""), ("to_date", "date", ""), ("to_time", "time", ""), ("to_timestamp", "timestamp", ""),
+        ("to_timestamp_ntz", "timestampntz", ""), ("to_timestamp_ntz", "to_timestamp", ""),
+        ("", "between and current", "preceding"), ("fetch", "limit", ""),
     ),
 }  # fmt: skip
+SYNONYMS = {"dow": "dayofweek", "doy": "dayofyear"}
 MADE = {  # what a word brings along
     "flatten": "_flattened seq key path index value this lateral table",
     **dict.fromkeys(("number", "numeric", "decimal"), "#38 #0"),
 }
+OF_ANY_LENGTH = (
+    TokenType.VARCHAR,
+    TokenType.CHAR,
+    TokenType.NCHAR,
+    TokenType.NVARCHAR,
+    TokenType.BPCHAR,
+    TokenType.TEXT,
+)
 MAX_DIGITS = 40
 FORMAT = re.compile(  # Snowflake's parts of a date or time, where large and small letters are the same
     r"(?:yyyy|yy|mmmm|mm|mon|dd|dy|hh24|hh12|hh|am|pm|mi|ss|ff|tzh|tzm|tzd|uuuu)+", re.IGNORECASE
@@ -65,6 +82,8 @@ def told_otherwise(before: str, after: str, dialect: str) -> tuple[str, ...]:
     Raises sqlglot's TokenError where one of them is not made of tokens.
     """
     tokens = [sqlglot.tokenize(text, read=dialect) for text in (before, after)]
+    if dialect == "duckdb":
+        tokens = [_without_lengths(part) for part in tokens]
     lost, new = (_counted(part) for part in tokens)
     lost, new = lost - new, new - lost
     if not lost and not new:
@@ -74,21 +93,37 @@ def told_otherwise(before: str, after: str, dialect: str) -> tuple[str, ...]:
     said = _counted(tokens[0])
     known = set(said) | {made for word in said for made in MADE.get(word, "").split()}
     _cancel_paths(lost, new, known)
-    _cancel(lost, new, dialect)
+    _cancel(lost, new, said, dialect)
     return (
         *(f"lost {_shown(word)}" for word in lost if word not in SILENT),
         *(f"new {_shown(word)}" for word in new if word not in SILENT and word not in known),
     )
 
 
+def _without_lengths(tokens: list[Token]) -> list[Token]:
+    """The tokens without the 20 of `VARCHAR(20)`, which DuckDB reads and forgets."""
+    kept = list[Token]()
+    for n, token in enumerate(tokens):
+        is_length = token.token_type is TokenType.NUMBER and n > 1 and tokens[n - 2].token_type in OF_ANY_LENGTH
+        if not (is_length and tokens[n - 1].token_type is TokenType.L_PAREN):
+            kept.append(token)
+    return kept
+
+
 def _counted(tokens: list[Token]) -> Words:
     """`.5` comes as a dot and a number."""
     found = Counter(word for token in tokens for word in _words(token))
+    found["array"] -= sum(_is_array(*pair) for pair in pairwise(tokens))
     for dot, number in pairwise(tokens):
         if dot.token_type is TokenType.DOT and number.token_type is TokenType.NUMBER:
             found.subtract(_words(number))
             found["#" + _number("0." + number.text)] += 1
     return +found
+
+
+def _is_array(token: Token, after: Token) -> bool:
+    """Is it the word of `ARRAY[1, 2]`, which says no more than the brackets?"""
+    return token.text.lower() == "array" and after.token_type is TokenType.L_BRACKET
 
 
 def _words(token: Token) -> Iterator[str]:
@@ -106,7 +141,7 @@ def _number(text: str) -> str:
     try:
         number = Decimal(text.replace("_", "")).normalize()
         return format(number, "f") if abs(number.adjusted()) < MAX_DIGITS else str(number)  # 30, not 3E+1
-    except InvalidOperation:
+    except ArithmeticError:  # no number, or one beyond all bounds
         return text.lower()
 
 
@@ -147,15 +182,16 @@ def _rewritten(name: str, count: int, dialect: str) -> tuple[Words, Words]:
     return before - after, Counter({word: n for word, n in (after - before).items() if word not in arguments})
 
 
-def _cancel(lost: Words, new: Words, dialect: str) -> None:
+def _cancel(lost: Words, new: Words, said: Words, dialect: str) -> None:
     """Take what is the same in other words out of both."""
     for word in list(lost):
         for other in [other for other in new if _same(word, other, dialect)]:
             _exchange(lost, new, [word], [other])
         if span := re.fullmatch(r"'(-?[\d.]+) (\w+)", word.lower()):  # INTERVAL '2 days' is INTERVAL '2' DAYS
             _exchange(lost, new, [word], [f"'{span[1]}", span[2]])
-    for gone, come in PHRASES[dialect]:
-        _exchange(lost, new, gone.split(), come.split())
+    for gone, come, needed in PHRASES[dialect]:
+        if not needed or needed in said:
+            _exchange(lost, new, gone.split(), come.split())
 
 
 def _cancel_paths(lost: Words, new: Words, known: set[str]) -> None:
@@ -183,15 +219,15 @@ def _exchange(lost: Words, new: Words, gone: list[str], come: list[str]) -> None
 def _same(word: str, other: str, dialect: str) -> bool:
     """Is it the same unit of time, number in or out of quotes, path, format of a date, or type?"""
     plain, plain_2 = word.lstrip("'#").lower(), other.lstrip("'#").lower()
-    if plain.rstrip("s") == plain_2.rstrip("s") and plain in UNITS:
+    if (plain.rstrip("s") == plain_2.rstrip("s") and plain in UNITS) or SYNONYMS.get(plain) == plain_2:
         return True
     if word[:1] in ("'", "#") and other[:1] in ("'", "#") and plain == plain_2 and re.fullmatch(r"-?[\d.]+", plain):
         return True
-    if word[:1] == "#" and plain_2 == f"$[{plain}]":
-        return True
     if word[:1] == other[:1] == "'":
         same_format = dialect == "snowflake" and plain == plain_2 and _differ_in_formats(word, other)
-        return same_format or plain_2 in ("$." + plain, "/" + plain, f'$."{plain}"', f"$[{plain}]")
+        return same_format or (
+            dialect == "snowflake" and plain_2 == "$." + plain and re.fullmatch(r"\w+", plain) is not None
+        )
     return _is_type(word, other, dialect)
 
 

@@ -72,17 +72,22 @@ def ctes_before(node: exp.Expr) -> list[exp.CTE]:
     return seen
 
 
-def names_cte(table: exp.Table) -> bool:
+def names_cte(table: exp.Table, dialect: str = "") -> bool:
     """Does a name in FROM stand for a CTE rather than for what is stored?"""
     if table.db:
         return False
-    return any(same(cte.alias, table.name) for cte in (*ctes_before(table), *_recursive_around(table)))
+    around = [cte for cte in _ctes_around(table) if may_read_itself(cte, dialect)]
+    return any(same(cte.alias, table.name) for cte in (*ctes_before(table), *around))
 
 
-def _recursive_around(node: exp.Expr) -> list[exp.CTE]:
-    """The recursive CTEs that `node` is part of: these can be named too."""
+def may_read_itself(cte: exp.CTE, dialect: str) -> bool:
+    """Does its own name mean the CTE inside it? With the word RECURSIVE, which Snowflake needs not."""
+    with_ = cte.parent
+    recursive = with_ is not None and bool(with_.args.get("recursive"))
+    return recursive or (dialect == "snowflake" and isinstance(cte.this, exp.SetOperation))
+
+
+def _ctes_around(node: exp.Expr) -> list[exp.CTE]:
+    """The CTEs that `node` is part of."""
     around = node.find_ancestor(exp.CTE)
-    if around is None:
-        return []
-    recursive = around.parent is not None and around.parent.args.get("recursive")
-    return [*([around] if recursive else []), *_recursive_around(around)]
+    return [around, *_ctes_around(around)] if around is not None else []

@@ -20,7 +20,7 @@ from pydantic import Field
 
 from sql_tools.copilot import ask, check
 from sql_tools.errors import CopilotError, InvalidSQLError, WarehouseError
-from sql_tools.models import Context, DraftSQL, Question, Record, Turn
+from sql_tools.models import Context, DraftSQL, Question, Record, Table, Turn
 from sql_tools.prompt import prompt
 from sql_tools.redteam.target import CANARY, Target, target
 from sql_tools.untrusted import one_line
@@ -196,7 +196,7 @@ def _pass(attack: Attack, warehouse: Warehouse, aim: Target) -> Outcome:
     report = check(attack.text, warehouse, aim.settings)
     if not report.allowed:
         return "false refusal"
-    tables = warehouse.tables()
+    tables = tuple(_upper(table) for table in warehouse.tables())
     try:
         validate(
             DraftSQL(text=attack.text.replace("\\", "\\\\"), dialect="snowflake"),
@@ -205,6 +205,12 @@ def _pass(attack: Attack, warehouse: Warehouse, aim: Target) -> Outcome:
     except InvalidSQLError:
         return "false refusal"
     return "passed"
+
+
+def _upper(table: Table) -> Table:
+    """The table as Snowflake would have stored its names."""
+    columns = tuple(column.model_copy(update={"name": column.name.upper()}) for column in table.columns)
+    return table.model_copy(update={"name": table.name.upper(), "columns": columns})
 
 
 def _told(attack: Attack, aim: Target) -> Outcome:

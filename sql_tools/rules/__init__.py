@@ -1,5 +1,6 @@
-"""What a draft must pass, one function a rule. A `Rule` takes tree and context, raises InvalidSQLError or returns the tree, which
-it may have changed, and a note for the answer's checks."""
+"""What SQL must pass, one function a rule. A `Rule` reads a tree, says in a note what it looked at, or raises InvalidSQLError.
+
+The tree goes out as it came in: what changes a draft is a repair."""
 
 from collections.abc import Callable
 
@@ -7,12 +8,4 @@ from sqlglot import exp
 
 from sql_tools.models import Context
 
-Rule = Callable[[exp.Expr, Context], tuple[exp.Expr, str]]
-
-MENDS: set[Rule] = set()
-
-
-def mend(rule: Rule) -> Rule:
-    """Marks a rule that changes what the SQL says to what the question means: not for SQL somebody wrote on purpose."""
-    MENDS.add(rule)
-    return rule
+Rule = Callable[[exp.Expr, Context], str]

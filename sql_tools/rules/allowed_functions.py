@@ -5,6 +5,12 @@ A class's arity is sqlglot's own; a name carries its own: `name:2` takes two arg
 or raises, and what runs text as SQL.
 """
 
+from contextlib import suppress
+from functools import lru_cache
+
+from sqlglot import exp, parse_one
+from sqlglot.errors import SqlglotError
+
 CLASSES = frozenset(
     """Count CountIf Sum Avg Min Max Median Mode Stddev StddevPop StddevSamp Variance VariancePop Corr CovarPop CovarSamp
     Quantile ApproxQuantile PercentileCont PercentileDisc ApproxDistinct ArgMin ArgMax AnyValue First Last
@@ -34,7 +40,7 @@ CLASSES = frozenset(
     Posexplode Inline Unnest Flatten GenerateSeries GenerateDateArray GenerateTimestampArray Generator Seq1 Seq2 Seq4
     Seq8 Rand Randn Uuid ParseJSON JSONExtract JSONExtractScalar JSONBExtract JSONType JSONKeys JSONArray JSONObject
     JSONArrayContains JSONFormat JSONBExists JSONStripNulls ObjectInsert ToArray ToVariant ToMap Map
-    MapKeys MapFromEntries VarMap CheckJson StPoint StDistance""".split()
+    MapKeys MapFromEntries VarMap CheckJson StPoint StDistance Columns StarMap""".split()
 )
 
 _BOTH = """
@@ -55,7 +61,7 @@ _DUCKDB = """
     list_apply:2 array_transform:2 array_apply:2 list_reduce:2-3 list_zip:1- list_position:2 list_indexof:2
     list_extract:2 list_element:2 element_at:2 array_extract:2 list_slice:3-4 list_concat:2- list_cat:0-
     list_reverse:1 array_reverse:1 list_resize:2-3 list_intersect:2 list_where:2 list_select:2 list_grade_up:1-3
-    list_sum:1 list_avg:1 list_min:1 list_max:1 list_count:1 list_median:1 list_mode:1 list_first:1 list_last:1
+    array_sort:1-3 list_sum:1 list_avg:1 list_min:1 list_max:1 list_count:1 list_median:1 list_mode:1 list_first:1 list_last:1
     list_any_value:1 list_product:1 list_stddev_pop:1 list_stddev_samp:1 list_var_pop:1 list_var_samp:1
     list_string_agg:1 list_bool_and:1 list_bool_or:1 list_histogram:1 list_entropy:1 list_kurtosis:1 list_skewness:1
     list_mad:1 list_sem:1 list_approx_count_distinct:1 array_has_any:2 array_intersect:2 array_unique:1
@@ -76,7 +82,7 @@ _DUCKDB = """
     greatest_common_divisor:2 least_common_multiple:2 fdiv:2 fmod:2 add:1-2 subtract:1-2 multiply:2 divide:2
     isfinite:1 gamma:1 lgamma:1 signbit:1 nextafter:2 round_even:2 roundbankers:2 binom:2 get_bit:2 bit_position:2
     enum_range:1 enum_code:1 enum_first:1 enum_last:1 typeof:1 alias:1 random:0 uuid:0 gen_random_uuid:0 count_star:0
-    generate_subscripts:2 regexp_split_to_table:2 json_structure:1 json_pretty:1 random:0
+    log2:1 var_samp:1 from_json:2 json_transform:2 try:1 generate_subscripts:2 regexp_split_to_table:2 json_structure:1 json_pretty:1 json_each:1-2 json_tree:1-2
 """
 _SNOWFLAKE = """
     iff:3 zeroifnull:1 nullifzero:1 div0:2 div0null:2 to_char:1-2 to_varchar:1-2 to_date:1-2 to_time:1-2 to_decimal:1-4
@@ -120,6 +126,18 @@ NAMES = {"duckdb": _read(_BOTH, _DUCKDB), "snowflake": _read(_BOTH, _SNOWFLAKE)}
 def arity_of(name: str, dialect: str) -> Arity | None:
     """Fewest and most arguments of a function listed by name; None if it is not."""
     return NAMES.get(dialect, {}).get(name.lower())
+
+
+@lru_cache(maxsize=4)
+def classes_of(dialect: str) -> frozenset[str]:
+    """The classes that sqlglot reads this dialect's listed names as: `get(a, 0)` is a GetExtract."""
+    found = set()
+    for name, (least, most) in NAMES.get(dialect, {}).items():
+        for count in {least, least if most is None else most}:
+            with suppress(SqlglotError, ValueError):
+                call = parse_one(f"{name}({', '.join('a' for _ in range(count))})", read=dialect)
+                found |= {type(call).__name__} if isinstance(call, exp.Func) else set()
+    return frozenset(found) - {"Anonymous", "AnonymousAggFunc"}
 
 
 def takes(arity: Arity, count: int) -> bool:

@@ -8,16 +8,19 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from sqlglot import exp
+from sqlglot.errors import OptimizeError
+from sqlglot.optimizer.scope import Scope, traverse_scope
 
 from sql_tools.errors import InvalidSQLError
 from sql_tools.models import Context
 from sql_tools.query.conditions import parts_of
 from sql_tools.query.identifiers import same
-from sql_tools.query.tables import ctes_before, tables_named
+from sql_tools.query.tables import ctes_before, may_read_itself, tables_named
 
 LESS = (exp.LT, exp.LTE)
 STEPS = (exp.Add, exp.DateAdd, exp.TsOrDsAdd, exp.TimestampAdd)
 UNKNOWN_ROWS = 1  # a source whose rows nobody counted
+MAX_COLUMNS = 20_000
 MAX_STEPS = 1_000_000  # of a recursion that counts up
 Sizes = Mapping[str, int]  # rows of each stored table
 Owners = Mapping[str, set[str]]  # columns of each stored table
@@ -32,11 +35,11 @@ class Known:
     ctes: dict[int, int] = field(default_factory=dict)
 
 
-def recursion_is_bounded(tree: exp.Expr, context: Context) -> tuple[exp.Expr, str]:
+def recursion_is_bounded(tree: exp.Expr, context: Context) -> str:
     """A CTE that reads itself counts up to a number, or collects distinct stored values; else it may never end."""
     found = 0
     for cte in tree.find_all(exp.CTE):
-        if not _reads(cte.this, cte.alias):
+        if not (may_read_itself(cte, context.dialect) and _reads(cte.this, cte.alias)):
             continue
         found += 1
         if not (isinstance(cte.this, exp.Union) and (_counts_up(cte) or _collects_distinct(cte))):
@@ -45,7 +48,7 @@ def recursion_is_bounded(tree: exp.Expr, context: Context) -> tuple[exp.Expr, st
                 "Give it a column that counts up, and stop it: WHERE depth < 20.",
                 rule="recursion_is_bounded",
             )
-    return tree, f"{found} recursive CTEs, each with a bound" if found else "nothing reads itself"
+    return f"{found} recursive CTEs, each with a bound" if found else "nothing reads itself"
 
 
 def _reads(query: exp.Expr, name: str) -> bool:
@@ -73,17 +76,51 @@ def _counts_up(cte: exp.CTE) -> bool:
 
 
 def _stops(branch: exp.Select, names: list[str]) -> bool:
-    counters = {
-        name.lower()
-        for name, output in zip(names, branch.selects, strict=False)
-        if isinstance(step := output.unalias(), STEPS)
-        and step.this.name.lower() == name.lower()
-        and (isinstance(step.expression, exp.Interval) or _number(step.expression) > 0)
+    """Does an output grow or shrink by a fixed step, and WHERE stop it?"""
+    steps = {
+        name.lower(): step for name, output in zip(names, branch.selects, strict=False) if (step := _step(output, name))
     }
     return any(
-        isinstance(part, LESS) and part.this.name.lower() in counters and _is_near(part.expression)
+        _counts(side, steps, way) and _is_near(limit)
         for part in _conjuncts(branch)
+        for side, limit, way in _sides(part)
     )
+
+
+def _step(output: exp.Expr, name: str) -> str:
+    """`up` for `n + 1 AS n` and `n * 2`, `down` for `n - 1`; empty for anything else."""
+    step = _plain(output.unalias())
+    if not isinstance(step, (*STEPS, exp.Sub, exp.DateSub, exp.Mul)) or _plain(step.this).name.lower() != name.lower():
+        return ""
+    size = _number(step.expression)
+    if isinstance(step, exp.Mul):
+        return "up" if size > 1 else ""
+    if not (isinstance(step.expression, exp.Interval) or size > 0):
+        return ""
+    return "down" if isinstance(step, (exp.Sub, exp.DateSub)) else "up"
+
+
+def _plain(node: exp.Expr) -> exp.Expr:
+    """Without brackets and casts."""
+    while isinstance(node, (exp.Paren, exp.Cast)):
+        node = node.this
+    return node
+
+
+def _sides(part: exp.Expr) -> Iterator[tuple[exp.Expr, exp.Expr, str]]:
+    """What is compared, with what, and which way of counting that stops."""
+    for kinds, way, other in ((LESS, "up", "down"), ((exp.GT, exp.GTE), "down", "up")):
+        if isinstance(part, kinds):
+            yield part.this, part.expression, way
+            yield part.expression, part.this, other
+
+
+def _counts(side: exp.Expr, steps: Mapping[str, str], way: str) -> bool:
+    """Is it a counter that goes this way, or its next value?"""
+    side = _plain(side)
+    if isinstance(side, (*STEPS, exp.Sub, exp.Mul)):
+        side = _plain(side.this)
+    return isinstance(side, exp.Column) and steps.get(side.name.lower()) == way
 
 
 def _is_near(limit: exp.Expr) -> bool:
@@ -117,7 +154,48 @@ def _collects_distinct(cte: exp.CTE) -> bool:
     )
 
 
-def products_are_small(tree: exp.Expr, context: Context) -> tuple[exp.Expr, str]:
+def columns_are_few(tree: exp.Expr, context: Context) -> str:
+    """No query in it has more than MAX_COLUMNS columns: stars over stars double them with each CTE."""
+    known: dict[int, int] = {}
+    try:
+        scopes = traverse_scope(tree)
+    except OptimizeError:  # names too tangled for a scope; no star is expanded then
+        return "no scope to count in"
+    widest = max((_width(scope, context, known) for scope in scopes), default=0)
+    return f"at most {widest:,} columns"
+
+
+def _width(source: exp.Expr | Scope, context: Context, known: dict[int, int]) -> int:
+    """The columns of a table or a query; 1 where it cannot be told. InvalidSQLError past MAX_COLUMNS."""
+    if not isinstance(source, Scope):
+        meant = tables_named(source.name, context.catalog) if isinstance(source, exp.Table) else ()
+        return max((len(table.columns) for table in meant), default=1)
+    if id(source) not in known:
+        known[id(source)] = 1  # while it is looked at: it may read itself
+        width = sum(_widths(source, context, known))
+        if width > MAX_COLUMNS:
+            words = f"A query in it gives more than {MAX_COLUMNS:,} columns."
+            raise InvalidSQLError(words, "Name the columns that are wanted.", rule="columns_are_few")
+        known[id(source)] = width
+    return known[id(source)]
+
+
+def _widths(scope: Scope, context: Context, known: dict[int, int]) -> Iterator[int]:
+    inner = scope.set_operation_scopes[0] if scope.set_operation_scopes else scope
+    for select in _selects(scope.expression):
+        wanted = select.table if isinstance(select, exp.Column) else ""
+        sources = inner.selected_sources.items() if select.is_star else ()
+        yield sum(_width(s, context, known) for name, (_, s) in sources if not wanted or same(wanted, name)) or 1
+
+
+def _selects(query: exp.Expr) -> list[exp.Expr]:
+    try:
+        return list(query.selects) if isinstance(query, exp.Query) else []
+    except AssertionError:  # brackets around what is no query
+        return []
+
+
+def products_are_small(tree: exp.Expr, context: Context) -> str:
     """Tables that no condition ties together multiply: the estimate stays under the limit in every SELECT."""
     named = [t for node in tree.find_all(exp.Table) for t in tables_named(node.name, context.catalog)]
     stored = {table.name.lower(): table.row_count or UNKNOWN_ROWS for table in named}
@@ -135,7 +213,7 @@ def products_are_small(tree: exp.Expr, context: Context) -> tuple[exp.Expr, str]
                 "Join the tables on their keys, or raise ARCTIC_COPILOT_MAX_JOIN_ROWS.",
                 rule="products_are_small",
             )
-    return tree, f"at most about {largest:,} rows before filters"
+    return f"at most about {largest:,} rows before filters"
 
 
 def _makes_rows(select: exp.Select) -> bool:

@@ -1,17 +1,33 @@
-"""One value a group: beside an aggregate each column is grouped or aggregated."""
+"""Rows and groups: no aggregate picks rows, and beside an aggregate each column has one value a group."""
 
 from collections.abc import Iterator
 
 from sqlglot import exp
 
-from sql_tools.errors import InvalidSQLError
+from sql_tools.errors import InvalidSQLError, NotChecked
 from sql_tools.models import Context
-from sql_tools.query.grain import Grain, grains, groups_of, own
+from sql_tools.query.grain import Grain, grains, groups_of, own, unjudged
 
 AGGREGATES = (exp.AggFunc, exp.WithinGroup, exp.Anonymous, exp.AnonymousAggFunc)
 
 
-def groups_have_one_value(tree: exp.Expr, context: Context) -> tuple[exp.Expr, str]:
+def no_aggregate_in_where(tree: exp.Expr, context: Context) -> str:
+    """WHERE compares rows, HAVING compares groups."""
+    for where in tree.find_all(exp.Where):
+        found = where.find(exp.AggFunc)
+        if (
+            found
+            and found.find_ancestor(exp.Select) is where.parent
+            and not found.find_ancestor(exp.Window, exp.Filter)
+        ):
+            raise InvalidSQLError(
+                f"{found.sql(context.dialect)} cannot stand in WHERE: use HAVING, or compare with a subquery.",
+                rule="no_aggregate_in_where",
+            )
+    return "no aggregate in WHERE"
+
+
+def groups_have_one_value(tree: exp.Expr, context: Context) -> str:
     """Beside an aggregate each column is grouped or aggregated; InvalidSQLError names the one that is not."""
     for grain in grains(tree, context):
         groups = groups_of(grain)
@@ -27,7 +43,9 @@ def groups_have_one_value(tree: exp.Expr, context: Context) -> tuple[exp.Expr, s
                 f"Add {shown} to GROUP BY, or take MIN({shown}), MAX({shown}) or ANY_VALUE({shown}).",
                 rule="groups_have_one_value",
             )
-    return tree, "each column beside an aggregate is grouped or aggregated"
+    if unjudged(tree, context):
+        raise NotChecked("a SELECT whose FROM makes rows of its own")
+    return "each column beside an aggregate is grouped or aggregated"
 
 
 def _loose(grain: Grain, groups: list[exp.Expr]) -> Iterator[exp.Column]:

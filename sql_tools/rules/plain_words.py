@@ -17,10 +17,11 @@ WORD = re.compile(r"[\w$%]*(?: [\w$%]+)*")  # CURRENT ROW, DAY TO SECOND
 NUMBER = re.compile(r"[\d_]*\.?[\d_]*(?:[eE][+-]?\d+)?|0[xXbB][\da-fA-F_]+")
 COLLATION = re.compile(r"[\w.-]+")  # nocase.noaccent, en-ci
 DIGITS = re.compile(r"[\da-fA-F]*")
+ESCAPED = re.compile(r"(?:[^'\\]|\\[a-zA-Z0-9\\])*")  # in E'..'
 KEY = re.compile(r"[^'\"\\]*")  # in a path that is written as text
 
 
-def only_plain_words(tree: exp.Expr, context: Context) -> tuple[exp.Expr, str]:
+def only_plain_words(tree: exp.Expr, context: Context) -> str:
     """Every text that is printed without quotes is a word; InvalidSQLError shows the one that is not."""
     count = 0
     for node in tree.walk():
@@ -32,7 +33,7 @@ def only_plain_words(tree: exp.Expr, context: Context) -> tuple[exp.Expr, str]:
                     "Put double quotes around a name with spaces or signs in it.",
                     rule="only_plain_words",
                 )
-    return tree, f"{count} words printed as they are, all plain"
+    return f"{count} words printed as they are, all plain"
 
 
 def _raw(node: exp.Expr) -> Iterator[tuple[str, re.Pattern[str]]]:
@@ -45,6 +46,8 @@ def _raw(node: exp.Expr) -> Iterator[tuple[str, re.Pattern[str]]]:
             yield node.name, NUMBER
     elif isinstance(node, exp.Collate):
         yield node.expression.name, COLLATION
+    elif isinstance(node, exp.ByteString):
+        yield node.name, ESCAPED
     elif isinstance(node, (exp.HexString, exp.BitString)):
         yield node.name, DIGITS
     elif not isinstance(node, (exp.RawString, exp.National, exp.UnicodeString)):

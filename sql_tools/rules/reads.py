@@ -12,7 +12,7 @@ from sqlglot import exp
 from sql_tools.errors import InvalidSQLError
 from sql_tools.models import Context
 from sql_tools.query.tables import tables_named
-from sql_tools.rules.allowed_functions import CLASSES, arity_of, takes
+from sql_tools.rules.allowed_functions import CLASSES, arity_of, classes_of, takes
 
 NODES = frozenset(
     """Select Union Except Intersect Subquery With CTE From Join Where Group Having Qualify Order Ordered Limit Offset
@@ -22,10 +22,11 @@ NODES = frozenset(
     Slice Lambda Kwarg PropertyEQ Hint And Or Not Xor EQ NEQ GT GTE LT LTE NullSafeEQ NullSafeNEQ Is In
     Between Like ILike SimilarTo Glob Escape Add Sub Mul Div IntDiv Mod Neg DPipe BitwiseAnd BitwiseOr BitwiseXor
     BitwiseNot BitwiseLeftShift BitwiseRightShift Exists Any All AtTimeZone Collate Overlaps JSONPath JSONPathRoot
-    JSONPathKey JSONPathSubscript JSONPathWildcard JSONPathSlice TableFromRows Comprehension RawString""".split()
+    JSONPathKey JSONPathSubscript JSONPathWildcard JSONPathSlice JSONKeyValue TableFromRows Comprehension RawString
+    ByteString UnpivotColumns""".split()
 )
 
-ROWS = (exp.Query, exp.Table, exp.UDTF, exp.Paren, exp.Pivot)  # what parentheses in FROM may hold
+ROWS = (exp.Query, exp.Table, exp.UDTF, exp.Paren)  # what parentheses in FROM may hold
 
 WORDS = {
     "Insert": "INSERT", "Update": "UPDATE", "Delete": "DELETE", "Merge": "MERGE", "Create": "CREATE", "Drop": "DROP",
@@ -36,38 +37,70 @@ WORDS = {
     "Parameter": "a parameter", "Placeholder": "a placeholder", "ReadCSV": "reading files", "ReadParquet": "reading files",
     "Summarize": "SUMMARIZE", "Show": "SHOW", "Comment": "COMMENT", "LoadData": "LOAD", "Execute": "EXECUTE",
 }  # fmt: skip
+INSTEAD = {  # reads that are not taken, by what to write instead
+    "Connect": ("CONNECT BY", "Write it as WITH RECURSIVE, with a column that counts the depth."),
+    "HistoricalData": ("Time travel (AT, BEFORE)", "Ask for the data as it is now."),
+    "MatchRecognize": ("MATCH_RECOGNIZE", "Number the rows with window functions, and group by that."),
+    "Pivot": ("PIVOT as a statement of its own", "Write SELECT * FROM t PIVOT (SUM(x) FOR c IN ('a', 'b'))."),
+}
 
 
-def only_a_select(tree: exp.Expr, context: Context) -> tuple[exp.Expr, str]:
+def only_a_select(tree: exp.Expr, context: Context) -> str:
     """The statement is a SELECT or a set operation of SELECTs; a write is fatal: no repair may turn it into something else."""
     root = tree
     while isinstance(root, (exp.Subquery, exp.Paren)):
         root = root.this
+    if isinstance(root, exp.Pivot):
+        _refuse_in_words("Pivot", "only_a_select")
     if not isinstance(root, (exp.Select, exp.SetOperation)):
         kind = WORDS.get(type(tree).__name__)
         raise InvalidSQLError(
             f"Only SELECT may run here; this is {kind or 'something else'}.", rule="only_a_select", fatal=bool(kind)
         )
-    return tree, "one SELECT"
+    return "one SELECT"
 
 
-def only_known_nodes(tree: exp.Expr, context: Context) -> tuple[exp.Expr, str]:
+def only_known_nodes(tree: exp.Expr, context: Context) -> str:
     """Every node of the tree, however deep, is of a kind that only reads."""
     count = 0
     for node in tree.walk():
         count += 1
         name = type(node).__name__
-        if name not in NODES and not isinstance(node, (exp.Func, exp.AggFunc)):
-            word = WORDS.get(name, name)
-            raise InvalidSQLError(f"{word} is not allowed in a read.", rule="only_known_nodes", fatal=name in WORDS)
+        of_type = isinstance(node, exp.ColumnDef) and isinstance(node.parent, exp.DataType)  # STRUCT(a INTEGER)
+        listed = name in NODES or of_type or isinstance(node, (exp.Func, exp.AggFunc))
+        if not listed and not _is_position(node, context):
+            _refuse_in_words(name, "only_known_nodes")
+        if isinstance(node, exp.Dot) and node.args.get("expression") is None:
+            raise InvalidSQLError("A name ends in a dot.", rule="only_known_nodes")
         if isinstance(node, exp.Column) and not isinstance(node.this, (exp.Identifier, exp.Star)):
             raise InvalidSQLError(f"{node.sql()} is no column.", rule="only_known_nodes")
-        if isinstance(node, exp.Subquery) and type(node.this).__name__ in NODES and not isinstance(node.this, ROWS):
+        inner = type(node.this).__name__ if isinstance(node, exp.Subquery) and not isinstance(node.this, ROWS) else ""
+        if inner in INSTEAD:
+            _refuse_in_words(inner, "only_known_nodes")
+        if inner and inner not in WORDS:
             raise InvalidSQLError(f"{node.sql()} is no query.", rule="only_known_nodes")
-    return tree, f"{count} nodes, all of kinds that only read"
+    return f"{count} nodes, all of kinds that only read"
 
 
-def only_known_functions(tree: exp.Expr, context: Context) -> tuple[exp.Expr, str]:
+def _is_position(node: exp.Expr, context: Context) -> bool:
+    """Is it Snowflake's `$1`, the first column of a VALUES in FROM? Of a table columns have names."""
+    if context.dialect != "snowflake" or not (isinstance(node, exp.Parameter) and isinstance(node.this, exp.Literal)):
+        return False
+    select = node.find_ancestor(exp.Select)
+    source = select.args.get("from_") if select is not None else None
+    return source is not None and isinstance(source.this, exp.Values)
+
+
+def _refuse_in_words(kind: str, rule: str) -> None:
+    """InvalidSQLError that names what SQL calls it, not what the parser does."""
+    if kind in INSTEAD:
+        what, hint = INSTEAD[kind]
+        raise InvalidSQLError(f"{what} is not taken here.", hint, rule=rule)
+    word = WORDS.get(kind) or re.sub(r"(?<=[a-z])(?=[A-Z])", " ", kind).upper()
+    raise InvalidSQLError(f"{word} is not allowed in a read.", rule=rule, fatal=kind in WORDS)
+
+
+def only_known_functions(tree: exp.Expr, context: Context) -> str:
     """Every function is on the list, with as many arguments as it takes, or allowed by a setting under its full name."""
     count = 0
     for node in tree.find_all(exp.Func):
@@ -83,7 +116,7 @@ def only_known_functions(tree: exp.Expr, context: Context) -> tuple[exp.Expr, st
         if problem := _arity_problem(node, context.dialect):
             raise InvalidSQLError(problem, "Give it the arguments it takes.", rule="only_known_functions")
         count += 1
-    return tree, f"{count} function calls, all listed"
+    return f"{count} function calls, all listed"
 
 
 def _is_own_view(node: exp.Func, context: Context) -> bool:
@@ -106,7 +139,7 @@ def _is_listed(node: exp.Func, dialect: str) -> bool:
     if isinstance(node, (exp.Anonymous, exp.AnonymousAggFunc)):
         return arity_of(node.name, dialect) is not None
     name = type(node).__name__
-    return name in CLASSES or name in NODES
+    return name in CLASSES or name in NODES or name in classes_of(dialect)
 
 
 def _arity_problem(node: exp.Func, dialect: str) -> str:
@@ -130,10 +163,11 @@ PATH = re.compile(r"[/\\:*?@]|\.(csv|tsv|txt|json|jsonl|ndjson|parquet|gz|zst|db
 SYSTEM_SCHEMAS = frozenset(("information_schema", "account_usage", "organization_usage", "pg_catalog", "pg_temp"))
 SYSTEM_TABLE = re.compile(r"(duckdb|pg|sqlite|pragma)_", re.I)
 TABLE_CLAUSES = ("when", "changes", "version", "only", "rows_from", "system_time", "partition")
+MAKES_ROWS = ("json_each", "json_tree")  # of a value, with DuckDB
 ROW_SOURCES = (exp.Explode, exp.Flatten, exp.SplitToTable, exp.Generator, exp.GenerateSeries, exp.Unnest)
 
 
-def only_plain_tables(tree: exp.Expr, context: Context) -> tuple[exp.Expr, str]:
+def only_plain_tables(tree: exp.Expr, context: Context) -> str:
     """FROM names tables and subqueries: no files, stages, system views, nor functions but those that make rows."""
     stored = {t.name.lower() for node in tree.find_all(exp.Table) for t in tables_named(node.name, context.catalog)}
     for table in tree.find_all(exp.Table):
@@ -152,13 +186,15 @@ def only_plain_tables(tree: exp.Expr, context: Context) -> tuple[exp.Expr, str]:
             )
     if context.dialect == "snowflake":
         _no_sequences(tree, context)
-    return tree, "no files, stages, system views or table functions"
+    return "no files, stages, system views or table functions"
 
 
 def _check_source(table: exp.Table, stored: set[str], context: Context) -> None:
     """Refuse what is no table, a path, and the engine's own views."""
     if not isinstance(table.this, (exp.Identifier, exp.Unnest, exp.GenerateSeries)):
         name = table.this.name.lower() if isinstance(table.this, exp.Anonymous) else ""
+        if name in MAKES_ROWS and context.dialect == "duckdb":
+            return
         if (context.limits.system_tables and SYSTEM_TABLE.match(name)) or name in context.limits.allowed_functions:
             return
         raise InvalidSQLError(

@@ -1,4 +1,5 @@
-"""Views that a database file brings along: their SQL must pass what a question's SQL must pass, else they are left out.
+"""Views and computed columns that a database file brings along: their SQL must pass what a question's SQL must pass, else
+they are left out, a computed column with its table.
 
 Whoever reads a view runs its SQL, which nobody here wrote: it may read settings, files or what a macro of the file hides.
 """
@@ -17,17 +18,19 @@ RULES: tuple[Rule, ...] = (
     reads.only_known_functions,
     reads.only_plain_tables,
     bounds.recursion_is_bounded,
+    bounds.columns_are_few,
     bounds.products_are_small,
     names.known_tables,
+    names.no_words_of_the_session,
 )
 
 
 def unreadable_views(
     tables: tuple[Table, ...], definitions: dict[tuple[str, str], str], limits: ReadLimits
 ) -> dict[tuple[str, str], str]:
-    """(schema, view) -> why it may not be read, of the views that may not; one that reads such a view may not either.
+    """(schema, name) -> why it may not be read, of the views and tables that may not; nor may a view that reads such a one.
 
-    `definitions` holds each view's `CREATE VIEW ...` in DuckDB's words.
+    `definitions` holds the `CREATE VIEW ...` of each view, and a SELECT of the computed columns of a table, in DuckDB's words.
     """
     refused: dict[tuple[str, str], str] = {}
     while True:
@@ -49,11 +52,9 @@ def _problem(sql: str, schema: str, context: Context) -> str:
     context = context.model_copy(update={"catalog": here, "tables": here})
     try:
         tree = parse(sql, "duckdb")
-        if not isinstance(tree, exp.Create) or not isinstance(tree.expression, exp.Expr):
-            return "its SQL is no CREATE VIEW"
-        query = tree.expression.copy()
+        query = tree.expression.copy() if isinstance(tree, exp.Create) and tree.expression else tree
         for rule in RULES:
-            query, _ = rule(query, context)
+            rule(query, context)
     except CopilotError as error:
         return error.message.rstrip(".")
     except Exception as error:  # a rule that breaks has not said yes

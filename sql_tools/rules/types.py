@@ -1,7 +1,7 @@
 """No number is compared with a word: operands and arguments whose types do not go together.
 
-sqlglot binds names but lets these through; an engine refuses them in its own words, some only when it meets the row. A
-kind is known of stored columns, literals, casts and common functions; where it is not known nothing is refused.
+sqlglot binds names but lets these through; an engine refuses them in its own words, some only when it meets the row. Types
+are those that sqlglot's `annotate_types` finds; where it finds none nothing is refused.
 """
 
 import re
@@ -9,10 +9,9 @@ from collections.abc import Iterator
 
 from sqlglot import exp
 
-from sql_tools.errors import InvalidSQLError
+from sql_tools.errors import InvalidSQLError, NotChecked
 from sql_tools.models import Context
-from sql_tools.query.grain import Grain, grains, stored_column
-from sql_tools.query.types import kind_of
+from sql_tools.query.bind import bind
 
 DATE = re.compile(
     r"\s*[+-]?\d{1,6}[-/]\d{1,2}[-/]\d{1,2}([ T]\d{1,2}:\d{2}.*)?\s*\Z|\s*(-?infinity|epoch)\s*\Z", re.IGNORECASE
@@ -21,48 +20,50 @@ HEX = re.compile(r"\s*0[xXbB][0-9a-fA-F]+\s*\Z")
 TIME = re.compile(r"\s*\d{1,2}:\d{2}")
 MEASURES = (exp.Sum, exp.Avg, exp.Stddev, exp.StddevPop, exp.StddevSamp, exp.Variance, exp.VariancePop, exp.Median)
 COMPARISONS = (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE)
-SAME_KIND = (exp.Min, exp.Max, exp.AnyValue, exp.Paren, exp.Neg, exp.Coalesce, exp.Alias, exp.Distinct)
-NUMBERS = (exp.Count, exp.Sum, exp.Avg, exp.Length, exp.Abs, exp.Round, exp.Year, exp.Month, exp.Day, exp.DateDiff)
-TEXTS = (exp.Lower, exp.Upper, exp.Concat, exp.Substring, exp.Trim, exp.DPipe)
-TIMES = (exp.CurrentDate, exp.CurrentTimestamp, exp.DateTrunc, exp.TimestampTrunc)
+KINDS = {
+    "number": exp.DataType.NUMERIC_TYPES,
+    "text": exp.DataType.TEXT_TYPES,
+    "time": {*exp.DataType.TEMPORAL_TYPES, exp.DType.TIME, exp.DType.TIMETZ},
+    "truth": {exp.DType.BOOLEAN},
+}
 
 
-def types_go_together(tree: exp.Expr, context: Context) -> tuple[exp.Expr, str]:
+def types_go_together(tree: exp.Expr, context: Context) -> str:
     """Numbers are summed, dates compared with dates, text is not added; InvalidSQLError says which and what to do."""
-    for grain in grains(tree, context):
-        for node in grain.select.walk():
-            if node.find_ancestor(exp.Select) is grain.select:
-                for problem, hint in _clash(node, grain, context.dialect):
-                    words = f"{node.sql(context.dialect)}{problem}."
-                    raise InvalidSQLError(words, hint, rule="types_go_together")
-    return tree, "nothing of one type is used as another"
+    bound = bind(tree, context)
+    if bound.tree is None:
+        raise NotChecked("its names do not bind")
+    for node in bound.tree.walk():
+        for problem, hint in _clash(node, context.dialect):
+            raise InvalidSQLError(f"{node.sql(context.dialect)}{problem}.", hint, rule="types_go_together")
+    return "nothing of one type is used as another"
 
 
-def _clash(node: exp.Expr, grain: Grain, dialect: str) -> Iterator[tuple[str, str]]:
+def _clash(node: exp.Expr, dialect: str) -> Iterator[tuple[str, str]]:
     """What is wrong with this node, as words to follow its SQL, and what to do instead."""
     if isinstance(node, MEASURES):
-        kind = _kind(node.this, grain)
+        kind = _kind(node.this)
         if (kind == "text" and _is_no_number(node.this, dialect)) or (kind == "time" and isinstance(node, exp.Sum)):
             yield (
                 f" needs numbers, and {node.this.sql(dialect)} holds {kind}",
                 "Count it, or cast it if it holds numbers.",
             )
     elif isinstance(node, (exp.Add, exp.Sub, exp.Mul, exp.Div)):
-        yield from _arithmetic(node, grain, dialect)
+        yield from _arithmetic(node, dialect)
     elif isinstance(node, COMPARISONS):
-        yield from _comparison(node.this, node.expression, grain, dialect)
+        yield from _comparison(node.this, node.expression, dialect)
     elif isinstance(node, exp.Between):
         for end in (node.args["low"], node.args["high"]):
-            yield from _comparison(node.this, end, grain, dialect)
+            yield from _comparison(node.this, end, dialect)
     elif isinstance(node, (exp.Like, exp.ILike)):
-        kind = _kind(node.this, grain) if dialect != "snowflake" else ""  # it reads both as text
+        kind = _kind(node.this) if dialect != "snowflake" else ""  # it reads both as text
         if kind in ("number", "time"):
             yield f" matches text, and {node.this.sql(dialect)} holds {kind}", "Compare it, or cast it to text first."
 
 
-def _arithmetic(node: exp.Expr, grain: Grain, dialect: str) -> Iterator[tuple[str, str]]:
+def _arithmetic(node: exp.Expr, dialect: str) -> Iterator[tuple[str, str]]:
     sides = (node.this, node.expression)
-    kinds = [_kind(side, grain) for side in sides]
+    kinds = [_kind(side) for side in sides]
     if any(isinstance(side, exp.Interval) for side in sides):
         return
     if any(kind == "text" and _is_no_number(side, dialect) for side, kind in zip(sides, kinds, strict=True)):
@@ -73,11 +74,11 @@ def _arithmetic(node: exp.Expr, grain: Grain, dialect: str) -> Iterator[tuple[st
         yield " multiplies or divides a date", "Take a part of it first, as YEAR does."
 
 
-def _comparison(left: exp.Expr, right: exp.Expr, grain: Grain, dialect: str) -> Iterator[tuple[str, str]]:
+def _comparison(left: exp.Expr, right: exp.Expr, dialect: str) -> Iterator[tuple[str, str]]:
     for one, other in ((left, right), (right, left)):
         if isinstance(one, exp.Literal):
             continue
-        kind, kind_2 = _kind(one, grain), _kind(other, grain)
+        kind, kind_2 = _kind(one), _kind(other)
         if kind == "time" and other.is_string and _is_no_date(other.name, dialect):
             yield f": '{other.name}' is not a date", "Write dates as DATE '2026-01-31'."
         elif kind == "number" and other.is_string and not _reads_as_number(other):
@@ -108,19 +109,9 @@ def _reads_as_number(node: exp.Expr) -> bool:
     return True
 
 
-def _kind(node: exp.Expr, grain: Grain) -> str:
+def _kind(node: exp.Expr) -> str:
     """number, text, time, truth, or empty where it is not known."""
-    if isinstance(node, exp.Column):
-        stored = stored_column(grain.home(node), grain)[1]
-        return kind_of(stored.type) if stored else ""
-    if isinstance(node, exp.Literal):
-        return "text" if node.is_string else "number"
-    if isinstance(node, (exp.Cast, exp.TryCast)):
-        return kind_of(node.to.sql())
-    if isinstance(node, SAME_KIND):
-        inner = node.expressions[0] if isinstance(node, exp.Distinct) else node.this
-        return _kind(inner, grain)
-    for kind, classes in (("number", NUMBERS), ("text", TEXTS), ("time", TIMES)):
-        if isinstance(node, classes):
-            return kind
-    return ""
+    bare = node.unnest()
+    if isinstance(node, exp.Null) or node.type is None or (isinstance(bare, exp.Sub) and not bare.find(exp.Interval)):
+        return ""  # a date less a date is a number of days, which sqlglot takes for a date
+    return next((kind for kind, types in KINDS.items() if node.is_type(*types)), "")

@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-import sqlglot
 from sqlglot import exp
-from sqlglot.errors import SqlglotError
 
+from sql_tools.errors import CopilotError
 from sql_tools.models import Column, Table
 from sql_tools.query.identifiers import same
 from sql_tools.query.tables import names_cte, tables_meant, tables_named
+from sql_tools.query.text import parse
 from sql_tools.semantic.model import BaseTable, Dimension, Fact, LogicalTable, SemanticModel
 
 WRITTEN_IN = "snowflake"  # the dialect of the file's SQL, whatever engine runs it
@@ -106,8 +106,8 @@ class Bindings:
 def parsed(sql: str) -> exp.Expr | None:
     """The file's SQL as a tree; None if it does not parse as one statement or expression."""
     try:
-        return sqlglot.parse_one(sql, read=WRITTEN_IN)
-    except (SqlglotError, ValueError, RecursionError):
+        return parse(sql, WRITTEN_IN)
+    except CopilotError:
         return None
 
 

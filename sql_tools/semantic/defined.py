@@ -7,15 +7,15 @@ aggregate (`SUM(CASE WHEN ... THEN x END)`, FILTER) leaves the metric the metric
 
 from collections.abc import Iterator
 
-import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 from sqlglot.optimizer.scope import Scope, traverse_scope
 
-from sql_tools.errors import InvalidSQLError
+from sql_tools.errors import CopilotError, InvalidSQLError
 from sql_tools.models import Check, Context, Definition, Semantics, ValidSQL
 from sql_tools.query.identifiers import same
 from sql_tools.query.join_keys import stored_table
+from sql_tools.query.text import parse
 from sql_tools.semantic.matching import is_called, metric_groups
 
 CHECK = "metrics_as_defined"
@@ -34,8 +34,8 @@ def metric_checks(tree: exp.Expr, context: Context) -> tuple[Check, ...]:
 
 def require_defined(valid: ValidSQL, context: Context) -> None:
     """Raises InvalidSQLError, in words for the model, if a metric asked for is computed otherwise."""
-    tree = sqlglot.parse_one(valid.text, read=valid.dialect)
-    odd = [check.detail for check in metric_checks(tree, context) if not check.passed]
+    tree = parse(valid.text, valid.dialect)
+    odd = [check.detail for check in metric_checks(tree, context) if check.outcome == "warned"]
     if odd:
         raise InvalidSQLError(f"{'; '.join(odd)}. Use the definition as it is.", rule=CHECK)
 
@@ -44,7 +44,8 @@ def _either(group: tuple[Definition, ...], tree: exp.Expr, context: Context, sem
     """The verdict where one name may mean several metrics: one of them is enough."""
     checks = [_judge(metric, tree, context, semantics) for metric in group]
     odd = "; ".join(check.detail for check in checks)
-    return next((check for check in checks if check.passed), Check(name=CHECK, passed=False, detail=odd))
+    best = sorted(checks, key=lambda check: ("passed", "not_checked", "warned").index(check.outcome))[0]
+    return best if best.outcome != "warned" else Check(name=CHECK, outcome="warned", detail=odd)
 
 
 def _asked(tree: exp.Expr, context: Context, semantics: Semantics) -> Iterator[tuple[Definition, ...]]:
@@ -69,21 +70,21 @@ def _asked(tree: exp.Expr, context: Context, semantics: Semantics) -> Iterator[t
 
 
 def _counts(metric: Definition, context: Context) -> bool:
-    return sqlglot.parse_one(metric.sql, read=context.dialect).find(*COUNTS) is not None
+    return parse(metric.sql, context.dialect).find(*COUNTS) is not None
 
 
 def _judge(metric: Definition, tree: exp.Expr, context: Context, semantics: Semantics) -> Check:
     known = f"{metric.name} = {metric.shown}"
     try:
-        wanted = _Form(context, semantics).of(sqlglot.parse_one(metric.sql, read=context.dialect), None)
+        wanted = _Form(context, semantics).of(parse(metric.sql, context.dialect), None)
         met = any(wanted == form for form in _forms(tree, context, semantics))
         reads = {".".join(t.path) for n in tree.find_all(exp.Table) if (t := stored_table(n, context)) is not None}
-    except (SqlglotError, RecursionError):
-        return Check(name=CHECK, passed=True, detail=f"{known}: could not be compared")
+    except (SqlglotError, RecursionError, CopilotError):
+        return Check(name=CHECK, outcome="not_checked", detail=f"{known}: could not be compared")
     if met and set(metric.tables) <= reads:
-        return Check(name=CHECK, passed=True, detail=f"{known}, as {semantics.source} defines it")
+        return Check(name=CHECK, outcome="passed", detail=f"{known}, as {semantics.source} defines it")
     detail = f"{semantics.source} defines {metric.name} as {metric.shown}, and this SQL computes it otherwise"
-    return Check(name=CHECK, passed=False, detail=detail)
+    return Check(name=CHECK, outcome="warned", detail=detail)
 
 
 def _forms(tree: exp.Expr, context: Context, semantics: Semantics) -> Iterator[str]:

@@ -7,53 +7,54 @@ name always wins over one of the file. What cannot be told apart is left as it i
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-import sqlglot
 from sqlglot import exp
 
-from sql_tools.models import Context, Definition, Semantics, Table
+from sql_tools.models import Change, Context, Definition, Semantics, Table
 from sql_tools.query.identifiers import identifier, same
 from sql_tools.query.join_keys import leaves_of, sources_of, stored_table
 from sql_tools.query.tables import names_cte, tables_meant
+from sql_tools.query.text import parse
 from sql_tools.semantic.matching import is_called
 from sql_tools.semantic.resolve import in_place
 
+Meaning = tuple[str, str]  # a name of the file, and what stands for it
 AGGREGATES = ("AGG", "MEASURE")  # how semantic SQL asks for a metric by name
 
 
-def defined_names(tree: exp.Expr, context: Context) -> tuple[exp.Expr, str]:
-    """Each name of the semantic file is replaced by what the file says it is."""
+def defined_names(tree: exp.Expr, context: Context) -> list[Change]:
+    """Each name of the semantic file is replaced by what the file says it is; a change for each."""
     semantics = context.semantics
     if semantics is None:
-        return tree, "no semantic file"
-    notes = [note for node in list(tree.find_all(exp.Table)) if (note := _expand_table(node, semantics, context))]
+        return []
+    found = [meaning for node in list(tree.find_all(exp.Table)) if (meaning := _expand_table(node, semantics, context))]
     for select in list(tree.find_all(exp.Select)):
-        notes += _Expander(select, semantics, context).expand()
-    said = "; ".join(dict.fromkeys(notes))
-    return tree, f"as {semantics.source} defines: {said}" if said else "no name of the semantic file stands in the SQL"
+        found += _Expander(select, semantics, context).expand()
+    why = f"{semantics.source} defines it so"
+    return [Change(rule="defined_names", before=name, after=is_, why=why) for name, is_ in dict.fromkeys(found)]
 
 
-def _expand_table(node: exp.Table, semantics: Semantics, context: Context) -> str:
-    """Puts the stored table, or the query, in the place of the file's table; a note where that was another name."""
-    if not isinstance(node.this, exp.Identifier) or node.db or names_cte(node):
-        return ""
+def _expand_table(node: exp.Table, semantics: Semantics, context: Context) -> Meaning | None:
+    """Puts the stored table, or the query, in the place of the file's table; the two names where they differ."""
+    if not isinstance(node.this, exp.Identifier) or node.db or names_cte(node, context.dialect):
+        return None
     if not node.name.startswith("__") and tables_meant(node, context.catalog):
-        return ""
+        return None
     name = node.name.removeprefix("__")
     alias = node.args.get("alias") or exp.TableAlias(this=exp.to_identifier(node.name))
     for logical, sql in semantics.queries:
         if same(logical, name):
-            query = sqlglot.parse_one(sql, read=context.dialect)
+            query = parse(sql, context.dialect)
             node.replace(exp.Subquery(this=query, alias=alias, joins=node.args.get("joins")))
             query.parent.meta["logical"] = logical  # type: ignore[union-attr]
-            return f"{name} is a query"
+            return name, sql
     for logical, stored in semantics.names:
         if same(logical, name) and (table := _table(stored, context)):
             parts = [identifier(part, context.dialect) for part in reversed(table.path)]
             for key, part in zip(("this", "db", "catalog"), parts, strict=False):
                 node.set(key, part)
             node.set("alias", alias)
-            return f"{name} is {stored}"
-    return ""
+            return name, stored
+    return None
 
 
 def _table(path: str, context: Context) -> Table | None:
@@ -72,11 +73,11 @@ class _Expander:
     written: dict[str, str] = field(default_factory=dict)  # folded alias -> as written
     made: set[str] = field(default_factory=set)  # folded output names of CTEs and subqueries in FROM
 
-    def expand(self) -> list[str]:
+    def expand(self) -> list[Meaning]:
         for node in (leaf for source in sources_of(self.select) for leaf in leaves_of(source)):
             self._add(node)
         columns = [c for c in self.select.find_all(exp.Column) if c.find_ancestor(exp.Select) is self.select]
-        return [note for column in columns if (note := self._column(column))]
+        return [meaning for column in columns if (meaning := self._column(column))]
 
     def _add(self, node: exp.Expr) -> None:
         alias = node.alias_or_name.casefold()
@@ -90,18 +91,18 @@ class _Expander:
         else:
             self.made |= _outputs(node)
 
-    def _column(self, column: exp.Column) -> str:
+    def _column(self, column: exp.Column) -> Meaning | None:
         if isinstance(column.this, exp.Star) or self._is_known(column):
-            return ""
+            return None
         found = {d.sql: d for d in self._meant(column)}
         if len(found) != 1:
-            return ""
+            return None
         definition = next(iter(found.values()))
         expression = self._expression(definition, column)
         if expression is None or expression == column:
-            return ""
+            return None
         _put(column, expression, column.name)
-        return f"{definition.name} is {definition.shown or expression.sql(self.context.dialect)}"
+        return definition.name, definition.shown or expression.sql(self.context.dialect)
 
     def _is_known(self, column: exp.Column) -> bool:
         """Is it a stored column, or what this SELECT itself makes?"""
@@ -126,7 +127,7 @@ class _Expander:
 
     def _expression(self, definition: Definition, column: exp.Column) -> exp.Expr | None:
         """The definition over this SELECT's aliases; None where an alias is not sure."""
-        tree = exp.Paren(this=sqlglot.parse_one(definition.sql, read=self.context.dialect))
+        tree = exp.Paren(this=parse(definition.sql, self.context.dialect))
         for inner in list(tree.find_all(exp.Column)):
             aliases = [alias for alias, names in self.logical.items() if inner.table in names]
             if len(aliases) > 1:

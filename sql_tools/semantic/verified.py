@@ -11,7 +11,7 @@ def verified_check(query: Verified, semantics: Semantics) -> Check:
     """Who verified it, when, and where that is written."""
     by = f" by {query.by}" if query.by else ""
     on = f" on {query.on}" if query.on else ""
-    return Check(name=CHECK, passed=True, detail=f"verified{by}{on}, in {semantics.source}: {query.question}")
+    return Check(name=CHECK, outcome="passed", detail=f"verified{by}{on}, in {semantics.source}: {query.question}")
 
 
 def verified_answer(answer: Answer) -> Answer:

@@ -6,13 +6,13 @@ not be looked at. Expressions are bound by the engine without being run; keys ar
 
 from collections.abc import Iterator
 
-import sqlglot
 from sqlglot import exp
 
 from sql_tools.copilot import check as check_sql
 from sql_tools.errors import CopilotError, WarehouseError
 from sql_tools.models import Definition, Record
 from sql_tools.query.identifiers import identifier, same
+from sql_tools.query.text import parse
 from sql_tools.query.types import kind_of
 from sql_tools.semantic.apply import SemanticWarehouse
 from sql_tools.semantic.bind import Bound, parsed
@@ -145,7 +145,7 @@ class _Checker:
 
     def _statement(self, definition: Definition) -> exp.Select:
         """The definition over its own tables, side by side: it is bound, never run."""
-        tree = sqlglot.parse_one(definition.sql, read=self.warehouse.dialect)
+        tree = parse(definition.sql, self.warehouse.dialect)
         homes = list(dict.fromkeys(column.table for column in tree.find_all(exp.Column))) or [definition.home]
         is_filter = definition.kind == "filter"
         select = exp.select("1").where(tree) if is_filter else exp.select(exp.alias_(tree, "x"))
@@ -159,7 +159,7 @@ class _Checker:
         assert bound is not None
         alias = exp.TableAlias(this=exp.to_identifier(bound.logical.name, quoted=True))
         if bound.query:
-            query = sqlglot.parse_one(bound.query, read=self.warehouse.dialect)
+            query = parse(bound.query, self.warehouse.dialect)
             return exp.Subquery(this=query, alias=alias)
         node = table_of(bound.table, self.warehouse.dialect)
         node.set("alias", alias)
@@ -213,7 +213,7 @@ class _Checker:
             place: Place = ("verified_queries", places[query.question], "sql")
             report = check_sql(query.sql, laid, self.settings)
             yield from ((place, f"the checks refuse it: {problem.message}") for problem in report.problems)
-            self.warnings += [(place, check.detail) for check in report.checks if not check.passed]
+            self.warnings += [(place, check.detail) for check in report.checks if check.outcome == "warned"]
 
 
 def _named_places(model: SemanticModel) -> Iterator[tuple[tuple[str, str], Place]]:

@@ -14,7 +14,7 @@ from sql_tools import copilot
 from sql_tools.models import Answer
 
 CONTRACT = set(
-    "version status question sql dialect columns rows row_count truncated checks message attempts model timings proof rewritten".split()
+    "version status question sql dialect columns rows row_count truncated checks changes message attempts model timings proof rewritten".split()
 )
 COMMANDS = "ask check replay schema grammar eval serve chat doctor demo".split()
 
@@ -27,7 +27,7 @@ def test_answered_is_the_contract_and_exit_0(shop: str, drafts: list[str]) -> No
     drafts.append("SELECT id, price, sold FROM sales ORDER BY id")
     result = run("ask", "What was sold?", "--json")
     answer = json.loads(result.stdout)
-    assert (result.exit_code, answer["status"], answer["version"]) == (0, "answered", 1)
+    assert (result.exit_code, answer["status"], answer["version"]) == (0, "answered", 2)
     assert answer.keys() == CONTRACT
     assert answer["columns"][1] == {"name": "price", "type": "DECIMAL(9,2)"}
     assert answer["rows"] == [[1, "9.50", "2024-02-29"], [2, "0.50", None]]

@@ -20,7 +20,7 @@ from sql_tools import copilot
 from sql_tools.errors import ModelError
 
 CONTRACT = set(
-    "version status question sql dialect columns rows row_count truncated checks message attempts model timings proof rewritten".split()
+    "version status question sql dialect columns rows row_count truncated checks changes message attempts model timings proof rewritten".split()
 )
 WEIRD = b"\xff\xfe\x80 junk \x1b[31m"
 
@@ -46,7 +46,7 @@ def test_a_check_that_breaks_is_that_lines_error(shop: str, tmp_path: Path, monk
     (tmp_path / "statements.jsonl").write_text('{"id": 1, "sql": "SELECT 1"}')
     monkeypatch.setattr(statements, "check", fail(ZeroDivisionError()))
     result = run("check", "--file", str(tmp_path / "statements.jsonl"))
-    assert json.loads(result.stdout) == {"version": 1, "id": 1, "error": "the checks broke: ZeroDivisionError"}
+    assert json.loads(result.stdout) == {"version": 2, "id": 1, "error": "the checks broke: ZeroDivisionError"}
     assert result.exit_code == 3
 
 

@@ -43,5 +43,5 @@ def test_an_answer_is_one_line_with_its_rows_as_arrays(capfdbinary: Any) -> None
     out = capfdbinary.readouterr().out
     told = json.loads(out)
     assert out.count(b"\n") == 1
-    assert (told["version"], told["question"], told["rows"]) == (1, "日本?", [[None]])
+    assert (told["version"], told["question"], told["rows"]) == (2, "日本?", [[None]])
     assert told["columns"] == [{"name": "ä", "type": "DOUBLE"}]

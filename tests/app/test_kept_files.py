@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from app.crash_log import write_crash
@@ -14,7 +15,7 @@ from model_service.errors import LoadError, WrongHashError
 from model_service.llama import local
 from model_service.private_folder import private_folder as model_folder
 from model_service.weights import store
-from sql_tools import Settings, SettingsError, open_warehouse
+from sql_tools import CopilotError, Settings, SettingsError, open_warehouse
 from sql_tools.evaluation.completion_cache import CompletionCache
 from sql_tools.settings import private_folder
 
@@ -70,6 +71,44 @@ def test_another_users_folder_is_not_used(tmp_path: Path) -> None:
     link.symlink_to(theirs)
     with pytest.raises(SettingsError, match="another user's"):
         private_folder(link, "loaded")
+
+
+def test_a_link_below_the_cache_is_neither_followed_nor_closed(tmp_path: Path) -> None:
+    elsewhere, cache = tmp_path / "elsewhere", tmp_path / "cache"
+    elsewhere.mkdir(mode=0o755)
+    cache.mkdir()
+    (cache / "loaded").symlink_to(elsewhere)
+    with pytest.raises(SettingsError, match="is a link"):
+        private_folder(cache, "loaded")
+    with pytest.raises(LoadError, match="is a link"):
+        model_folder(cache, "loaded")
+    with pytest.raises(CopilotError, match="is a link"):
+        open_warehouse(str(_data(tmp_path)), Settings(cache_dir=cache))
+    assert stat.S_IMODE(elsewhere.stat().st_mode) == 0o755
+    (tmp_path / "linked").symlink_to(elsewhere)  # the cache itself may be one: that was set
+    assert private_folder(tmp_path / "linked", "loaded").is_dir()
+
+
+def test_a_loaded_file_that_is_a_link_is_made_anew(tmp_path: Path) -> None:
+    data, cache = _data(tmp_path), tmp_path / "cache"
+    open_warehouse(str(data), Settings(cache_dir=cache)).close()
+    (loaded,) = (cache / "loaded").glob("*.duckdb")
+    assert stat.S_IMODE(loaded.stat().st_mode) == 0o600
+    other = loaded.rename(tmp_path / "other.duckdb")
+    with duckdb.connect(str(other)) as connection:
+        connection.execute("CREATE TABLE planted AS SELECT 1 AS x")
+    loaded.symlink_to(other)
+    warehouse = open_warehouse(str(data), Settings(cache_dir=cache))
+    assert [table.name for table in warehouse.tables()] == ["pay"]
+    warehouse.close()
+    assert not loaded.is_symlink()
+
+
+def _data(tmp_path: Path) -> Path:
+    folder = tmp_path / "data"
+    folder.mkdir(exist_ok=True)
+    (folder / "pay.csv").write_text("name,pay\nAnn,9\n")
+    return folder
 
 
 @pytest.mark.parametrize(

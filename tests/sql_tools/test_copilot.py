@@ -136,7 +136,7 @@ def test_a_model_that_says_nothing_is_an_error(warehouse: Warehouse) -> None:
 def test_check_answers_without_a_model_and_without_running(warehouse: Warehouse) -> None:
     good = check("select NAME from Customer", warehouse, SETTINGS)
     bad = check("select nope from customer", warehouse, SETTINGS)
-    assert (good.allowed, " ".join(good.sql.split()), good.problems) == (True, "SELECT name FROM customer", ())
+    assert (good.allowed, " ".join(good.sql.split()), good.problems) == (True, "SELECT NAME FROM Customer", ())
     assert (bad.allowed, bad.problems[0].rule) == (False, "known_columns")
 
 

@@ -54,8 +54,9 @@ def test_the_readmes_library_example_runs(model: str, tmp_path: Path, monkeypatc
 
 
 def test_every_error_that_reaches_a_user_is_exported() -> None:
+    inside = {"NotChecked"}  # what a rule says that could not look; it becomes a check's outcome
     raised = {name for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, Exception)}
-    assert raised <= set(sql_tools.__all__)
+    assert raised - inside <= set(sql_tools.__all__)
 
 
 def test_all_names_are_there() -> None:

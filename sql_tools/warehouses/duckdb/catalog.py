@@ -1,6 +1,7 @@
 """What a DuckDB file holds, as Tables: names, types, keys and comments; `contents` adds what is in them.
 
-A view that does not bind (its file is out of reach, its table is gone) is left out, with a note.
+A view that does not bind (its file is out of reach, its table is gone) is left out, with a note; so is a view or a table
+whose own SQL, a view's query or a computed column, may not run.
 """
 
 import time
@@ -21,7 +22,7 @@ MAX_SECONDS = 15.0
 
 Cursor = duckdb.DuckDBPyConnection
 Name = tuple[str, str]  # schema, table
-UnreadableViews = Callable[[tuple[Table, ...], dict[Name, str]], dict[Name, str]]  # tables, CREATE VIEWs -> why not
+UnreadableViews = Callable[[tuple[Table, ...], dict[Name, str]], dict[Name, str]]  # tables, their SQL -> why not
 
 
 def default_schema(cursor: Cursor) -> str | None:
@@ -49,12 +50,20 @@ def shadowing_macros(cursor: Cursor) -> tuple[str, ...]:
     return tuple(sorted({name for name, internal in rows if not internal and name.lower() in own}))
 
 
-def view_definitions(cursor: Cursor) -> dict[Name, str]:
-    """`CREATE VIEW ...` of each view of the file, as DuckDB writes it."""
-    rows = cursor.execute(
+def stored_sql(cursor: Cursor) -> dict[Name, str]:
+    """The SQL that runs when a view or a table of the file is read, as DuckDB writes it: `CREATE VIEW ...` of each view, and
+    `SELECT ... FROM` the table for the computed columns of a table that has some."""
+    views = cursor.execute(
         "SELECT schema_name, view_name, sql FROM duckdb_views() WHERE database_name = current_database() AND NOT internal"
     ).fetchall()
-    return {(schema, name): sql for schema, name, sql in rows}
+    computed = defaultdict(list)
+    for schema, table, expression in cursor.execute(
+        "SELECT schema_name, table_name, generation_expression FROM duckdb_columns() "
+        "WHERE database_name = current_database() AND NOT internal AND is_generated ORDER BY ALL"
+    ).fetchall():
+        computed[schema, table].append(expression)
+    tables = {name: f"SELECT {', '.join(each)} FROM {quote_path(*name)}" for name, each in computed.items()}
+    return {(schema, name): sql for schema, name, sql in views} | tables
 
 
 def read_tables(
@@ -70,10 +79,10 @@ def read_tables(
     notes = list(_loader_notes(cursor))
     tables = []
     declared = tuple(_declared_tables(cursor, schema))
-    refused = unreadable_views(declared, view_definitions(cursor))
+    refused = unreadable_views(declared, stored_sql(cursor))
     for table in declared:
         if why := refused.get((table.schema_name, table.name)):
-            notes.append(f"The view {table.name} is left out: {why}.")
+            notes.append(f"{table.name} is left out: {why}.")
             continue
         try:
             cursor.execute(f"EXPLAIN SELECT * FROM {quote_path(table.schema_name, table.name)}")

@@ -48,7 +48,8 @@ def with_contents(cursor: Cursor, table: Table, *, deadline: float) -> Table:
         else:
             for name in _within(deadline, cursor, lambda: _with_few(cursor, path, few)):
                 values[name] = _within(deadline, cursor, partial(_distinct, cursor, path, name))
-    columns = tuple(_described(c, values.get(c.name, ()), seen.get(c.name, ())) for c in table.columns)
+    whole = row_count is not None and row_count <= MAX_COUNTED_ROWS
+    columns = tuple(_described(c, values.get(c.name, ()), seen.get(c.name, ()), whole) for c in table.columns)
     return table.model_copy(update={"row_count": row_count, "columns": columns})
 
 
@@ -117,9 +118,10 @@ def _first_rows(path: str, names: Sequence[str]) -> str:
     return f"(SELECT {', '.join(map(quote, names))} FROM {path} LIMIT {MAX_COUNTED_ROWS})"
 
 
-def _described(column: Column, values: Sequence[str], seen: Sequence[str]) -> Column:
-    """The column with all its values, sorted, if few and short, else with the first short ones seen."""
+def _described(column: Column, values: Sequence[str], seen: Sequence[str], whole: bool) -> Column:
+    """The column with its values, sorted, if few and short, else with the first short ones seen. `whole`: every row was
+    looked at."""
     if values and _fits(values):
-        return column.model_copy(update={"values": tuple(sorted(values))})
+        return column.model_copy(update={"values": tuple(sorted(values)), "values_are_all": whole})
     samples = [value for value in seen if 0 < len(value) <= MAX_VALUE_CHARS][:MAX_SAMPLES]
     return column.model_copy(update={"samples": tuple(samples)})

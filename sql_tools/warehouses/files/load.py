@@ -66,7 +66,7 @@ def build_once(cache: Path, kept: Path, fill: Fill, *, memory_limit: str = "2GB"
     final = cache / kept
     try:
         private_folder(cache, *kept.parent.parts)
-        if final.exists():
+        if final.is_file() and not final.is_symlink():
             return final
         remove_leftovers(final.parent, SCRATCH_PREFIX + "*")
         scratch = Path(tempfile.mkdtemp(prefix=SCRATCH_PREFIX, dir=final.parent))
@@ -79,6 +79,7 @@ def build_once(cache: Path, kept: Path, fill: Fill, *, memory_limit: str = "2GB"
         }
         with duckdb.connect(str(scratch / final.name), config=limits) as connection:
             fill(connection, scratch)
+        (scratch / final.name).chmod(0o600)
         (scratch / final.name).replace(final)
     except (OSError, duckdb.IOException) as error:
         raise _no_cache(final, error) from error

@@ -11,12 +11,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import sqlglot
 from sqlglot import exp
-from sqlglot.errors import SqlglotError
 
-from sql_tools.errors import StaleCatalogError, WarehouseError
+from sql_tools.errors import InvalidSQLError, StaleCatalogError, WarehouseError
 from sql_tools.models import QueryResult, Table
+from sql_tools.query.text import parse
 from sql_tools.settings import Settings
 from sql_tools.untrusted import flagged
 from sql_tools.warehouses import OnProgress
@@ -197,7 +196,7 @@ def from_session(
 def _reads_catalog(sql: str) -> bool:
     """Does it read INFORMATION_SCHEMA?"""
     try:
-        tree = sqlglot.parse_one(sql, read="snowflake")
-    except SqlglotError:
+        tree = parse(sql, "snowflake")
+    except InvalidSQLError:
         return False  # Snowflake will say what is wrong with it
     return any(table.db.upper() == "INFORMATION_SCHEMA" for table in tree.find_all(exp.Table))

@@ -181,7 +181,7 @@ def test_a_typed_question_gets_its_sql_table_and_chart(chat: Chat) -> None:
     until(lambda: bool(chat.driver.find_elements(By.CSS_SELECTOR, "[data-testid=stVegaLiteChart] canvas, svg.marks")))
     assert "GROUP BY" in chat.find("stCode")[0].text
     assert len(chat.find("stMainBlockContainer")[0].find_elements(By.CSS_SELECTOR, "[data-testid=stDataFrame]")) == 1
-    assert "Why you can trust this" in chat.text
+    assert "whether this is what you meant" in chat.text
 
 
 def test_one_value_is_written_large(chat: Chat) -> None:

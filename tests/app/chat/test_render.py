@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from sql_tools.models import Answer, Attempt, Check, ResultColumn
+from sql_tools.models import Answer, Attempt, Change, Check, ResultColumn
 
 ROWS = {
     "columns": (ResultColumn(name="N_NAME", type="VARCHAR"), ResultColumn(name="REVENUE", type="DECIMAL(18,2)")),
@@ -64,22 +64,26 @@ def test_a_cut_result_says_so() -> None:
     assert "Cut at" not in text_of(show("answered", truncated=False, **ROWS))
 
 
-def test_each_check_is_listed_with_its_verdict_and_detail() -> None:
+def test_one_line_says_what_was_looked_at_and_what_was_not() -> None:
     checks = (
-        Check(name="read_only", passed=True, detail="1 SELECT"),
-        Check(name="known_columns", passed=False, detail="NOPE"),
+        Check(name="only_a_select", outcome="passed", detail="1 SELECT"),
+        Check(name="each_row_counted_once", outcome="not_checked", detail="UNNEST"),
+        Check(name="known_columns", outcome="warned", detail="NOPE"),
     )
     shown = show("answered", checks=checks, **ROWS)
-    assert shown.expander[0].label == "Why you can trust this: 1 of 2 checks passed"
-    listed = text_of(shown)
-    assert "check_circle" in listed
-    assert "cancel" in listed
-    assert "Read only" in listed
-    assert "NOPE" in listed
+    words = "Checked: that it only reads. Not checked: each row counted once; whether this is what you meant."
+    assert words in [caption.value.replace("\\", "") for caption in shown.caption]
+    assert [warning.value for warning in shown.warning] == ["NOPE"]
+
+
+def test_what_a_repair_changed_stands_above_the_rows() -> None:
+    change = Change(rule="names", before="o.name", after="c.name", why="orders has no column name")
+    shown = show("answered", changes=(change,), **ROWS)
+    assert [info.value.replace("\\", "") for info in shown.info] == ["o.name became c.name: orders has no column name"]
 
 
 def test_a_failed_check_and_the_query_offered_instead_are_in_sight() -> None:
-    checks = (Check(name="each_row_counted_once", passed=False, detail="orders are repeated"),)
+    checks = (Check(name="each_row_counted_once", outcome="warned", detail="orders are repeated"),)
     shown = show("answered", checks=checks, rewritten="SELECT 2", **ROWS)
     assert [warning.value for warning in shown.warning] == ["orders are repeated"]
     assert "SELECT 2" in [code.value for code in shown.code]

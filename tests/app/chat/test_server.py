@@ -35,7 +35,15 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def address(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def proxy() -> Iterator[socket.socket]:
+    """What the server would go through to the internet."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.setblocking(False)
+        yield listening
+
+
+@pytest.fixture(scope="module")
+def address(folder: Path, tmp_path_factory: pytest.TempPathFactory, proxy: socket.socket) -> Iterator[str]:
     """Where the chat answers, its key included."""
     cache, log = tmp_path_factory.mktemp("cache"), tmp_path_factory.mktemp("log") / "log"
     with socket.socket() as free:
@@ -44,6 +52,9 @@ def address(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     command = [sys.executable, "-P", "-c", "from app.cli import main; main()", "chat", "--port", str(port)]
     command += ["--warehouse", ".", "--model", "http://127.0.0.1:9/v1#m"]
     environment = os.environ | {"ARCTIC_COPILOT_CACHE_DIR": str(cache), "STREAMLIT_SERVER_HEADLESS": "true"}
+    through = f"http://127.0.0.1:{proxy.getsockname()[1]}"
+    environment |= {name: through for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY")}
+    environment |= {"no_proxy": "", "NO_PROXY": ""}
     with log.open("w") as out:
         server = subprocess.Popen(command, cwd=folder, env=environment, stdout=out, stderr=out)
     deadline = time.monotonic() + SECONDS
@@ -94,7 +105,25 @@ def test_another_hosts_name_is_refused_even_with_the_key(address: str) -> None:
     stream = f"{address}/_stcore/stream"
     assert socket_status(stream, host="evil.example:8501", origin="http://evil.example:8501") == 403
     assert socket_status(stream, origin="http://evil.example") == 403
+    assert socket_status(stream, origin="http://127.0.0.1:1") == 403
     assert socket_status(stream, origin="null") == 403
+
+
+def test_a_page_for_another_hosts_name_is_refused(address: str) -> None:
+    evil = urllib.request.Request(f"{address}/", headers={"Host": "evil.example"})
+    with pytest.raises(urllib.error.HTTPError, match="403"):
+        urllib.request.urlopen(evil, timeout=20)
+    near = urllib.request.Request(f"{address}/", headers={"Host": "localhost.evil.example"})
+    with pytest.raises(urllib.error.HTTPError, match="403"):
+        urllib.request.urlopen(near, timeout=20)
+
+
+def test_the_server_has_not_reached_for_the_internet(address: str, proxy: socket.socket) -> None:
+    """Streamlit asks for this machine's own address where an origin is strange to it."""
+    socket_status(f"{address}/_stcore/stream", origin="http://evil.example")
+    time.sleep(1)
+    with pytest.raises(BlockingIOError):
+        proxy.accept()
 
 
 def test_nothing_of_the_folder_ran(address: str, folder: Path) -> None:

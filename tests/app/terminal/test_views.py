@@ -51,7 +51,7 @@ def test_a_query_that_counts_each_row_once_is_offered(terminal: Terminal) -> Non
 def test_a_verdict_names_what_may_be_wrong_though_it_is_allowed(
     terminal: Terminal, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    doubt = Check(name="values_are_held", passed=False, detail="no row holds 'x'")
+    doubt = Check(name="values_are_held", outcome="warned", detail="no row holds 'x'")
     report = CheckReport(allowed=True, sql="SELECT 1", checks=(doubt,), rewritten="SELECT 2")
     terminal.show(views.check_report(report, terminal))
     text = capsys.readouterr().out
@@ -80,14 +80,14 @@ def test_many_columns_are_shown_one_below_the_other(terminal: Terminal) -> None:
 
 
 def test_failed_checks_and_null_are_told_apart_without_colour(terminal: Terminal) -> None:
-    checks = (Check(name="good", passed=True), Check(name="bad", passed=False, detail="why"))
+    checks = (Check(name="good", outcome="passed"), Check(name="bad", outcome="warned", detail="why"))
     text = shown(answered((None,), ("null and void",), checks=checks), terminal)
     assert "✓ good" in text
     assert "✗ bad  why" in text
 
 
 def test_a_terminal_without_unicode_gets_plain_letters(terminal: Terminal) -> None:
-    text = shown(answered(("é",), checks=(Check(name="good", passed=True),)), terminal, encoding="ascii")
+    text = shown(answered(("é",), checks=(Check(name="good", outcome="passed"),)), terminal, encoding="ascii")
     assert "ok good" in text
     assert "+---" in text
 
@@ -127,7 +127,7 @@ CARD = Proof(
     time="2026-01-01T00:00:00+00:00",
     checks=(),
 )
-CHECKS = (Check(name="good_one", passed=True, detail="fine"), Check(name="bad", passed=False, detail="why"))
+CHECKS = (Check(name="good_one", outcome="passed", detail="fine"), Check(name="bad", outcome="warned", detail="why"))
 
 
 def printed(answer: Answer, terminal: Terminal, *, width: int = 80, **options: bool) -> str:
@@ -138,7 +138,7 @@ def printed(answer: Answer, terminal: Terminal, *, width: int = 80, **options: b
 
 def test_the_card_is_short_first_and_says_every_check_that_failed(terminal: Terminal) -> None:
     text = printed(answered((1,), checks=CHECKS, proof=CARD), terminal)
-    for part in ("In words", "Counts rows of orders", "orders (15,000 rows), customer", "1 check passed", "bad  why"):
+    for part in ("In words", "Counts rows of orders", "orders (15,000 rows), customer", "meant.", "bad  why"):
         assert part in text
     assert not any(part in text for part in ("fine", "good one", "ann@local"))
 

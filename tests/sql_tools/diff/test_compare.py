@@ -46,6 +46,10 @@ class Engine:
         return self._tables
 
     def explain(self, sql: str) -> str | None:
+        try:
+            self.connection.execute(f"EXPLAIN {to_duckdb(sql) if self.dialect == 'snowflake' else sql}")
+        except duckdb.Error as error:
+            raise WarehouseError(str(error)) from error
         return None
 
     def is_cheap(self, sql: str) -> bool:

@@ -1,5 +1,7 @@
 """Numbers in GROUP BY and ORDER BY: what they mean, and what happens where they mean nothing."""
 
+import re
+
 import pytest
 from sqlglot import parse_one
 
@@ -23,7 +25,7 @@ from sql_tools.warehouses import Warehouse
 def test_a_position_that_names_nothing_is_refused_in_words(shop: Warehouse, sql: str) -> None:
     report = check(sql, shop, Settings())
     assert not report.allowed
-    assert "out of range - should be between 1 and 1" in report.problems[0].message
+    assert re.search("names no output column|out of range", report.problems[0].message)
 
 
 def test_an_aggregate_may_have_a_filter_of_its_own(shop: Warehouse) -> None:

@@ -39,7 +39,8 @@ def test_a_text_with_sql_in_it_is_refused(sql: str) -> None:
 def test_what_people_write_passes_and_the_tree_comes_out_equal(sql: str) -> None:
     tree = sqlglot.parse_one(sql, read="duckdb")
     before = tree.copy()
-    assert only_plain_words(tree, CONTEXT)[0] == before
+    only_plain_words(tree, CONTEXT)
+    assert tree == before
 
 
 def test_a_number_with_words_in_it_is_refused() -> None:

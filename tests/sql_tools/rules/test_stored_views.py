@@ -33,7 +33,7 @@ def test_a_view_that_may_not_be_asked_for_is_left_out_with_a_note(
     warehouse = opened(duckdb_file(TABLE, *view.split("; ")))
     assert [table.name for table in warehouse.tables()] == ["t"]
     (note,) = warehouse.notes
-    assert note.startswith("The view v is left out: ")
+    assert note.startswith("v is left out: ")
     assert why in note
 
 
@@ -42,6 +42,30 @@ def test_a_view_over_a_view_that_is_left_out_is_left_out(duckdb_file: MakeFile, 
     warehouse = opened(duckdb_file(TABLE, *views))
     assert [table.name for table in warehouse.tables()] == ["t"]
     assert len(warehouse.notes) == 2
+
+
+SETTING = (
+    "CREATE TABLE hidden (id INTEGER, home VARCHAR GENERATED ALWAYS AS (current_setting('temp_directory')) VIRTUAL)"
+)
+
+
+def test_a_table_with_a_computed_column_that_may_not_be_asked_for_is_left_out(
+    duckdb_file: MakeFile, opened: Opened
+) -> None:
+    views = ("CREATE VIEW over_it AS SELECT home FROM hidden", "CREATE VIEW beside AS SELECT id FROM hidden")
+    warehouse = opened(duckdb_file(TABLE, SETTING, *views))
+    assert [table.name for table in warehouse.tables()] == ["t"]
+    assert "hidden is left out: " in " ".join(warehouse.notes)
+    assert "not on the list" in " ".join(warehouse.notes)
+
+
+def test_a_table_with_an_ordinary_computed_column_is_read(duckdb_file: MakeFile, opened: Opened) -> None:
+    table = (
+        "CREATE TABLE o (net INTEGER, \"the gross\" INTEGER GENERATED ALWAYS AS (net * 2), note VARCHAR DEFAULT 'a')"
+    )
+    warehouse = opened(duckdb_file(TABLE, table, "INSERT INTO o (net) VALUES (3)"))
+    assert check('SELECT "the gross" FROM o', warehouse, Settings()).allowed
+    assert warehouse.notes == ()
 
 
 @pytest.mark.parametrize(

@@ -80,8 +80,8 @@ relationships:""",
     )
     sql = written("SELECT buyer, paid_in_all FROM done_sales GROUP BY buyer", lay(text))
     assert sql == (
-        "SELECT done_sales.buyer AS buyer, SUM(done_sales.PAID) AS paid_in_all FROM (SELECT buyer, amount AS PAID "
-        "FROM lines WHERE state = 'done') AS done_sales GROUP BY buyer"
+        "SELECT done_sales.BUYER AS buyer, SUM(done_sales.PAID) AS paid_in_all FROM (SELECT BUYER, AMOUNT AS PAID "
+        "FROM LINES WHERE STATE = 'done') AS done_sales GROUP BY buyer"
     )
 
 

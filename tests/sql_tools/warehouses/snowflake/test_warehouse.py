@@ -85,7 +85,7 @@ def test_tables_come_with_comments_keys_types_and_values(opened: Open) -> None:
 QUESTIONS = {
     "How many orders are there?": "select count(*) from orders",
     "What did each customer spend?": "select c.name, sum(o.total) from customers c left join orders o on o.customer_id = c.id group by c.name",
-    "Which customers are in Haiti?": "SELECT name FROM customers WHERE country = 'Haiti'",
+    "Which customers are in Haiti?": "SELECT name FROM customers WHERE country = 'haiti'",
     "Show all orders, newest first": "select id, total, placed from orders order by placed desc nulls last",
     "Orders per month?": "select date_trunc('month', placed) as month, count(*) as n from orders group by 1 order by 1",
 }
@@ -332,7 +332,7 @@ def test_chosen_schemas_are_read_and_named_in_full_where_they_have_to(
         ("CUSTOMERS",), ("HR", "PUBLIC", "Staff list"), ("ORDERS",), ("WEB", "VISITS"),
     ]  # fmt: skip
     answer = ask("Who is on the staff list?", warehouse, says('select name from "staff list"'), settings)
-    assert (answer.sql, answer.rows) == ('SELECT "Name" FROM HR.PUBLIC."Staff list"', (("Zoe",),))
+    assert (answer.sql, answer.rows) == ('SELECT "Name" FROM HR.PUBLIC."Staff list" AS "staff list"', (("Zoe",),))
 
 
 def test_three_thousand_tables_of_one_schema_are_read_and_the_one_asked_about_is_found(
