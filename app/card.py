@@ -33,7 +33,13 @@ AREAS = {  # what the checks are about, in a reader's words, and those that look
     "its conditions and the values in them": ("conditions_can_differ", "values_are_held", "not_in_meets_no_null"),
     "what it sums, ranks and divides": (
         *("fractions_are_kept", "limits_are_ordered", "groups_have_several_rows", "ratios_can_differ"),
-        *("numbers_order_as_numbers", "casts_keep_values", "months_keep_their_year", "categories_are_spelt_alike"),
+        *(
+            "limits_lose_nothing",
+            "numbers_order_as_numbers",
+            "casts_keep_values",
+            "months_keep_their_year",
+            "categories_are_spelt_alike",
+        ),
     ),
 }
 NEVER = "whether this is what you meant"

@@ -1,18 +1,22 @@
 """Where unexpected errors go in full, since no traceback is shown to a user."""
 
+import logging
 import os
 import sys
 import tempfile
 import traceback
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-
-from sql_tools.errors import SettingsError
-from sql_tools.settings import private_folder
 
 
 def write_crash(error: BaseException, folder: Path) -> Path | None:
     """Append the traceback to `folder`/cli.log, or to one in a new temporary folder; None if neither can be written."""
+    from sql_tools.errors import (
+        SettingsError,
+    )  # late: the terminal must speak even where parts of the product are missing
+    from sql_tools.settings import private_folder
+
     entry = f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S}Z {sys.argv!r}\n{''.join(traceback.format_exception(error))}\n"
     for temporary in (False, True):
         try:
@@ -24,6 +28,23 @@ def write_crash(error: BaseException, folder: Path) -> Path | None:
             continue
         return log
     return None
+
+
+class _ToLog(logging.Handler):
+    def __init__(self, folder: Callable[[], Path]) -> None:
+        super().__init__(logging.ERROR)
+        self.folder = folder
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.exc_info and record.exc_info[1]:
+            write_crash(record.exc_info[1], self.folder())
+
+
+def log_what_breaks(folder: Callable[[], Path]) -> None:
+    """What breaks inside and costs no answer, as a check on odd SQL, goes to the log as well, and not to the terminal."""
+    logger = logging.getLogger("sql_tools")
+    if not any(isinstance(handler, _ToLog) for handler in logger.handlers):
+        logger.addHandler(_ToLog(folder))
 
 
 def _temporary_folder() -> Path:

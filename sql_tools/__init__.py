@@ -6,6 +6,8 @@ settings = read_settings(model="http://localhost:8000/v1#my-model")
 answer = ask("How many customers?", open_warehouse("shop.duckdb", settings), create_model(settings), settings)
 """
 
+import logging
+
 from sql_tools.copilot import CheckReport, ask, check
 from sql_tools.errors import (
     CopilotError,
@@ -38,6 +40,8 @@ from sql_tools.models import (
 from sql_tools.open_warehouse import open_warehouse
 from sql_tools.settings import Settings, read_settings
 from sql_tools.warehouses import Warehouse
+
+logging.getLogger(__name__).addHandler(logging.NullHandler())  # a library prints no log of its own accord
 
 __all__ = [
     "Answer",

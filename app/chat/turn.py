@@ -12,7 +12,7 @@ from typing import TypeVar
 from langchain_core.language_models import BaseChatModel
 
 from app.chat.background import Job, Report
-from app.crash_log import write_crash
+from app.crash_log import log_what_breaks, write_crash
 from sql_tools.copilot import ask
 from sql_tools.errors import CopilotError
 from sql_tools.models import Answer, Question, Stage, Table, Turn
@@ -63,6 +63,7 @@ def settings_or_trouble() -> Settings | Trouble:
 
 def start_opening(settings: Settings) -> Job[Desk | Trouble]:
     """Open warehouse and model behind the page; steps carry the progress of downloads."""
+    log_what_breaks(lambda: settings.cache / LOGS)
     return Job(lambda report: kindly(lambda: _open(settings, report), settings.cache / LOGS))
 
 

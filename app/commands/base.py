@@ -12,6 +12,8 @@ from typing import Any
 import typer
 from typer.core import TyperCommand
 
+from app.crash_log import log_what_breaks, write_crash
+
 FAILED, DECLINED, STOPPED = 1, 3, 130
 
 
@@ -19,6 +21,7 @@ class KindCommand(TyperCommand):
     """`cls=` of every command."""
 
     def invoke(self, ctx: Any) -> Any:
+        log_what_breaks(_log_folder)
         try:
             result = super().invoke(ctx)
             sys.stdout.flush()
@@ -42,7 +45,6 @@ def explain(error: Exception) -> tuple[str, str]:
     if isinstance(error, ImportError):
         missing = error.name or str(error)
         return f"A part of Arctic Copilot is missing: {missing}.", "`arctic-copilot doctor` says how to get it."
-    from app.crash_log import write_crash
     from model_service.errors import ModelServiceError
     from sql_tools.errors import CopilotError
 

@@ -7,40 +7,48 @@ from sqlglot import exp
 from sql_tools.diagnostics.deduplicate import Measure
 from sql_tools.query.grain import Grain, own
 
-REPEATABLE = (
-    exp.Sum, exp.Avg, exp.Count, exp.CountIf, exp.Median, exp.Stddev, exp.StddevPop, exp.StddevSamp, exp.Variance,
-    exp.VariancePop, exp.PercentileCont, exp.PercentileDisc, exp.Quantile,
+FIXED = (  # what repeated rows do not change, and lists, which are no numbers
+    exp.Min, exp.Max, exp.AnyValue, exp.ArgMax, exp.ArgMin, exp.First, exp.Last, exp.FirstValue, exp.LastValue, exp.NthValue,
+    exp.Lead, exp.Lag, exp.LogicalAnd, exp.LogicalOr, exp.ApproxDistinct, exp.BitwiseAndAgg, exp.BitwiseOrAgg, exp.Hll,
+    exp.Grouping, exp.ArrayAgg, exp.ArrayConcatAgg, exp.GroupConcat, exp.JSONObjectAgg, exp.JSONArrayAgg,
 )  # fmt: skip
 
 
-def measures_of(grain: Grain) -> Iterator[Measure]:
-    """The aggregates of a SELECT that repeated rows change, with the aliases their values come from."""
+def measures_of(grain: Grain) -> Iterator[Measure | str]:
+    """The aggregates of a SELECT that repeated rows change, with the aliases their values come from; as text, those of which
+    it cannot be told."""
     for index, node in enumerate(own(grain.select, exp.AggFunc)):
-        outer = node.parent if isinstance(node.parent, exp.Filter) else node
+        outer = node.parent if isinstance(node.parent, (exp.Filter, exp.WithinGroup)) else node
+        if isinstance(outer.parent, exp.Filter):
+            outer = outer.parent
         window = outer.parent if isinstance(outer.parent, exp.Window) else None
-        if (
-            not isinstance(node, REPEATABLE)
-            or isinstance(outer.parent, exp.WithinGroup)
-            or (window and not _plain(window))
-        ):
+        if not is_changed_by_repeats(node):
             continue
-        known = not node.find(exp.Query) and (not node.find(exp.Distinct) or _sums_distinct(node))
-        if known and (homes := _homes(node, outer, grain)) is not None:
-            yield Measure(index, node, outer, *homes)
+        if window and any(inner is not node for inner in node.find_all(exp.AggFunc)):
+            continue  # it is over groups, and what is in it is judged itself
+        whole = not window or _is_whole(window)
+        homes = _homes(node, outer, grain) if not outer.find(exp.Query) else None
+        if homes is None:
+            yield outer.sql()
+        else:
+            yield Measure(index, node, outer, *homes, is_plain=whole and not isinstance(outer, exp.WithinGroup))
+
+
+def is_changed_by_repeats(node: exp.Expr) -> bool:
+    """Does the aggregate change where a row is there twice? SUM(DISTINCT total) undoes a join's repeats only as long as no
+    two orders have the same total, so it is judged too."""
+    return not isinstance(node, FIXED) and (node.find(exp.Distinct) is None or _sums_distinct(node))
 
 
 def _sums_distinct(node: exp.Expr) -> bool:
-    """SUM(DISTINCT total) undoes a join's repeats only as long as no two orders have the same total."""
     return (
         isinstance(node, (exp.Sum, exp.Avg)) and isinstance(node.this, exp.Distinct) and len(node.this.expressions) == 1
     )
 
 
-def _plain(window: exp.Window) -> bool:
-    """Is it over whole partitions of joined rows, neither running nor over groups?"""
-    select = window.find_ancestor(exp.Select)
-    running = window.args.get("order") or window.args.get("spec") or window.args.get("alias")
-    return not running and select is not None and not select.args.get("group") and not window.this.find(exp.Query)
+def _is_whole(window: exp.Window) -> bool:
+    """Is it over whole partitions, not running over their rows?"""
+    return not (window.args.get("order") or window.args.get("spec") or window.args.get("alias"))
 
 
 def _homes(node: exp.Expr, outer: exp.Expr, grain: Grain) -> tuple[frozenset[str], frozenset[str]] | None:

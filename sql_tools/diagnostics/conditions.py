@@ -11,7 +11,7 @@ from decimal import Decimal, InvalidOperation
 
 from sqlglot import exp
 
-from sql_tools.diagnostics.duplicates import with_ctes
+from sql_tools.diagnostics.duplicates import rows_of, with_ctes
 from sql_tools.models import Context
 from sql_tools.query.conditions import parts_of
 from sql_tools.query.grain import Grain, groups_of, own
@@ -31,7 +31,10 @@ def conditions_can_differ(grain: Grain, context: Context, probe: Probe) -> Itera
     """No condition of WHERE, HAVING or ON holds for every row, or for none, whatever is stored."""
     select = grain.select
     clauses = [select.args[k].this for k in ("where", "having") if select.args.get(k)]
-    clauses += [join.args["on"] for join in select.args.get("joins") or [] if join.args.get("on")]
+    joins = [
+        j for j in select.args.get("joins") or [] if not isinstance(j.this, exp.UDTF)
+    ]  # UNNEST and LATERAL: ON TRUE
+    clauses += [join.args["on"] for join in joins if join.args.get("on")]
     for clause in clauses:
         parts = parts_of(clause)
         for part in parts:
@@ -211,13 +214,7 @@ def _ranks_by(counts: list[exp.Expr], grain: Grain) -> bool:
 
 def _largest_group(grain: Grain, groups: list[exp.Expr], probe: Probe) -> int | None:
     """Rows of the largest group; None if it cannot be told, or there are fewer than two groups."""
-    args = {key: grain.select.args.get(key) for key in ("from_", "joins", "where")}
-    inner = exp.Select(**{key: _copy(node) for key, node in args.items() if node})
-    inner = inner.select("COUNT(*) AS n_").group_by(*[e.copy() for e in groups])
+    inner = rows_of(grain).select("COUNT(*) AS n_").group_by(*[e.copy() for e in groups])
     outer = exp.select("MAX(n_)", "COUNT(*)").from_(inner.subquery("per_group"))
     result = probe.run(with_ctes(outer, grain.select))
     return result.rows[0][0] if result is not None and result.rows[0][1] > 1 else None
-
-
-def _copy(node: exp.Expr | list[exp.Expr]) -> exp.Expr | list[exp.Expr]:
-    return node.copy() if isinstance(node, exp.Expr) else [one.copy() for one in node]

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from sqlglot import exp
 
 from sql_tools.models import Context
-from sql_tools.query.grain import Grain, grains, groups_of, own
+from sql_tools.query.grain import Grain, grains, groups_of, joins_of, own
 from sql_tools.query.identifiers import identifier
 
 
@@ -30,6 +30,7 @@ class Measure:
     outer: exp.Expr
     aliases: frozenset[str]
     deciding: frozenset[str] = frozenset()
+    is_plain: bool = True  # False: a running window or an ordered set, whose number over repeated rows is not measured
 
     @property
     def distinct(self) -> bool:
@@ -39,8 +40,12 @@ class Measure:
     @property
     def value(self) -> exp.Expr:
         """What is aggregated, NULL where the FILTER lets a row go."""
+        if isinstance(self.node, exp.AnonymousAggFunc):
+            first: exp.Expr = self.node.expressions[0]
+            return first.copy()
         value = exp.Literal.number(1) if isinstance(self.node.this, (exp.Star, type(None))) else self.node.this.copy()
         value = value.expressions[0] if isinstance(value, exp.Distinct) else value
+        value = value.this if isinstance(value, exp.Order) else value
         if isinstance(self.node, exp.CountIf):
             value = exp.case().when(value, exp.Literal.number(1))
         if isinstance(self.outer, exp.Filter):
@@ -203,7 +208,8 @@ def _only_first(aggregate: exp.Expr, counter: str) -> None:
 
 def _nodes(select: exp.Select) -> Iterator[exp.Expr]:
     yield select.args["from_"].this
-    yield from (join.this for join in select.args.get("joins") or [])
+    yield from (join.this for join in joins_of(select))
+    yield from select.args.get("laterals") or []
 
 
 def _all_declared(aliases: frozenset[str], grain: Grain, dialect: str) -> list[exp.Expr]:

@@ -1,26 +1,32 @@
 """Valid SQL -> what may be wrong with its number: the double-count alarm and the other diagnostics, each a Check.
 
-Nothing here refuses or changes the SQL. Asking the data is bounded in time, all checks of a statement together.
+Nothing here refuses or changes the SQL. Asking the data is bounded in time, all checks of a statement together. A check that
+could not look, or broke, says so: it is not checked.
 """
 
-from collections.abc import Callable
-from functools import partial
-from typing import TypeVar
+import logging
+from collections.abc import Sequence
 
-import sqlglot
+from sqlglot import exp
 
 from sql_tools.diagnostics.conditions import CONDITIONS, Diagnostic
-from sql_tools.diagnostics.fan_out import fan_out
+from sql_tools.diagnostics.fan_out import CHECK, fan_out
+from sql_tools.diagnostics.groups import categories_are_spelt_alike, months_keep_their_year
 from sql_tools.diagnostics.joins import joins_can_meet, joins_keep_to_keys, no_match_counts_nothing
+from sql_tools.diagnostics.limits import limits_lose_nothing
+from sql_tools.diagnostics.nulls import not_in_meets_no_null
+from sql_tools.diagnostics.plainer import plainer
 from sql_tools.diagnostics.ratios import ratios_can_differ
 from sql_tools.diagnostics.stored_values import values_are_held
+from sql_tools.diagnostics.text_numbers import casts_keep_values, numbers_order_as_numbers
+from sql_tools.errors import NotChecked
 from sql_tools.models import Check, Context, Record
-from sql_tools.query.grain import Grain, grains
+from sql_tools.query.grain import Grain, grains, unjudged
+from sql_tools.query.text import parse
 from sql_tools.semantic.defined import metric_checks
 from sql_tools.warehouses import Warehouse
 from sql_tools.warehouses.probe import Probe
 
-T = TypeVar("T")
 ALL: tuple[Diagnostic, ...] = (
     *CONDITIONS,
     ratios_can_differ,
@@ -28,7 +34,14 @@ ALL: tuple[Diagnostic, ...] = (
     joins_keep_to_keys,
     values_are_held,
     joins_can_meet,
+    not_in_meets_no_null,
+    limits_lose_nothing,
+    casts_keep_values,
+    numbers_order_as_numbers,
+    categories_are_spelt_alike,
+    months_keep_their_year,
 )
+LOG = logging.getLogger(__name__)
 
 
 class Diagnosis(Record):
@@ -39,30 +52,56 @@ class Diagnosis(Record):
 
 
 def diagnose(sql: str, context: Context, warehouse: Warehouse) -> Diagnosis:
-    """The checks that valid SQL may fail and still run. One that breaks on this SQL is left out: it has not looked."""
+    """The checks that valid SQL may fail and still run."""
     probe = Probe(warehouse)
+    names = (CHECK, *(diagnostic.__name__ for diagnostic in ALL))
     try:
-        tree = sqlglot.parse_one(sql, read=context.dialect)
+        tree = plainer(parse(sql, context.dialect))
         found = list(grains(tree, context))
-    except Exception:  # names too tangled; a node sqlglot's writer stumbles over
-        return Diagnosis()
-    alarm = _unless_it_breaks(lambda: fan_out(tree, context, probe))
-    checks = [_unless_it_breaks(partial(_check, diagnostic, found, context, probe)) for diagnostic in ALL]
-    metrics = _unless_it_breaks(lambda: metric_checks(tree, context)) or ()
-    told = (alarm.check if alarm else None, *checks, *metrics)
-    return Diagnosis(checks=tuple(check for check in told if check), rewritten=alarm.rewritten if alarm else "")
-
-
-def _unless_it_breaks(look: Callable[[], T]) -> T | None:
-    """What is found; None where looking broke. The answer is there already, and must not be lost."""
+        unknown = [_place(select, context.dialect) for select in unjudged(tree, context)]
+    except Exception as error:  # names too tangled; a node sqlglot's writer stumbles over
+        return Diagnosis(checks=tuple(_broken(name, error) for name in names))
+    checks, rewritten = [], ""
     try:
-        return look()
-    except Exception:
-        return None
+        alarm = fan_out(tree, context, probe)
+        checks, rewritten = [alarm.check], alarm.rewritten
+    except Exception as error:  # the answer is there already, and must not be lost
+        checks = [_broken(CHECK, error)]
+    checks += [_check(diagnostic, found, unknown, context, probe) for diagnostic in ALL]
+    try:
+        checks += metric_checks(tree, context)
+    except Exception as error:
+        checks.append(_broken("metrics_as_defined", error))
+    return Diagnosis(checks=tuple(checks), rewritten=rewritten)
 
 
-def _check(diagnostic: Diagnostic, found: list[Grain], context: Context, probe: Probe) -> Check:
-    odd = list(dict.fromkeys(words for grain in found for words in diagnostic(grain, context, probe)))
+def _check(
+    diagnostic: Diagnostic, found: Sequence[Grain], unknown: Sequence[str], context: Context, probe: Probe
+) -> Check:
+    name, odd, missed = diagnostic.__name__, list[str](), list(unknown)
+    before = probe.unanswered
+    for grain in found:
+        try:
+            odd += diagnostic(grain, context, probe)
+        except NotChecked as error:
+            missed.append(str(error))
+        except Exception as error:
+            return _broken(name, error)
     if odd:
-        return Check(name=diagnostic.__name__, outcome="warned", detail="; ".join(odd) + ".")
-    return Check(name=diagnostic.__name__, outcome="passed", detail="nothing odd")
+        return Check(name=name, outcome="warned", detail="; ".join(dict.fromkeys(odd)) + ".")
+    if probe.unanswered > before:
+        missed.append("the data was not asked, or gave no answer in time")
+    if missed:
+        return Check(name=name, outcome="not_checked", detail="; ".join(dict.fromkeys(missed)))
+    return Check(name=name, outcome="passed", detail="nothing odd")
+
+
+def _broken(name: str, error: Exception) -> Check:
+    LOG.error("%s broke", name, exc_info=error)
+    return Check(name=name, outcome="not_checked", detail=f"it broke on this SQL ({type(error).__name__})")
+
+
+def _place(select: exp.Select, dialect: str) -> str:
+    """Which FROM could not be judged, in its own words."""
+    text = select.args["from_"].sql(dialect, comments=False)
+    return f"what comes {text[:60]}{'…' if len(text) > 60 else ''}"

@@ -40,10 +40,7 @@ def count_repeats(measure: Measure, grain: Grain, groups: list[exp.Expr], probe:
 
 
 def _counting(measure: Measure, grain: Grain, groups: list[exp.Expr], probe: Probe) -> exp.Select:
-    copied = exp.Select(
-        **{key: node.copy() if isinstance(node, exp.Expr) else [n.copy() for n in node]
-           for key in ("from_", "joins", "where") if (node := grain.select.args.get(key))}
-    )  # fmt: skip
+    copied = rows_of(grain)
     keys = keys_of(measure.aliases, grain, copied, probe.dialect)
     by = {f"g{n}_": e.copy() for n, e in enumerate(groups)} | {f"k{n}_": key for n, key in enumerate(keys)}
     value = measure.value
@@ -68,6 +65,12 @@ def _counting(measure: Measure, grain: Grain, groups: list[exp.Expr], probe: Pro
         "COUNT(*)", "SUM(r_)", "SUM(d_)", f"SUM(CASE WHEN {differs} THEN 1 ELSE 0 END)", "SUM(a_)", "SUM(b_)"
     )
     return with_ctes(outer.from_(middle.subquery("per_group")), grain.select)
+
+
+def rows_of(grain: Grain) -> exp.Select:
+    """A SELECT of nothing yet, over the FROM and WHERE of this one."""
+    parts = ((key, grain.select.args.get(key)) for key in ("from_", "joins", "laterals", "where"))
+    return exp.Select(**{key: p.copy() if isinstance(p, exp.Expr) else [n.copy() for n in p] for key, p in parts if p})
 
 
 def _both_ways(measure: Measure) -> tuple[str, str]:

@@ -4,26 +4,31 @@ An order joined to its two payments is there twice, and SUM(order.total) counts 
 rows of a measure's table follows from the keys (`grain`); where it may, the data is asked how often it does, group by
 group. What repeats but changes no number is no alarm, nor are MIN, MAX and DISTINCT, nor COUNT(*) of the many side.
 With the alarm comes the query that counts each row once (`deduplicate`), offered only after both have run.
-Given up: measures over two tables at once are judged as counted once for each pair; correlated subqueries are not
-measured; running windows and windows over groups are not judged.
+What cannot be judged is said to be not checked: aggregates in running windows and ordered sets over repeated rows, those over
+GROUPING SETS, over a correlated subquery, or over joins that lie under a LIMIT, a UNION or a window. Given up: measures over
+two tables at once are judged as counted once for each pair.
 """
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlglot import exp
+from sqlglot.optimizer.scope import Scope, traverse_scope
 
-from sql_tools.diagnostics.aggregates import measures_of
+from sql_tools.diagnostics.aggregates import is_changed_by_repeats, measures_of
 from sql_tools.diagnostics.deduplicate import Measure, count_once
 from sql_tools.diagnostics.duplicates import Repeats, count_repeats
 from sql_tools.diagnostics.inline import inlined
+from sql_tools.errors import NotChecked
 from sql_tools.models import Check, Context, QueryResult, Record, Table
-from sql_tools.query.grain import Grain, Source, grains, groups_of
+from sql_tools.query.grain import Grain, Source, grains, groups_of, joins_of, own
 from sql_tools.warehouses.probe import Probe
 
 CHECK = "each_row_counted_once"
 MAX_ROWS_COMPARED = 1000
+MAX_TOLD = 3
 
 
 class Alarm(Record):
@@ -41,38 +46,101 @@ class Finding:
     words: str
 
 
+@dataclass
+class Seen:
+    """What was found: findings by the position of their SELECT among `grains`, how many aggregates over joins were judged, and
+    what could not be."""
+
+    findings: list[tuple[int, list[Finding]]]
+    judged: int
+    missed: list[str]
+
+
 def fan_out(tree: exp.Expr, context: Context, probe: Probe) -> Alarm:
     """Whether each aggregate over joins counts its rows once; nothing is changed.
 
     Joins inside a plain subquery or CTE repeat rows for the SELECT around it, too: it is then judged as one SELECT.
     """
-    findings, looked_at = _found(tree, context, probe)
-    if not findings and (merged := inlined(tree, context)) is not None:
+    seen = _look(tree, context, probe)
+    if not seen.findings and (merged := inlined(tree, context)) is not None:
         tree = merged
-        findings, looked_at = _found(tree, context, probe)
-    if not findings:
-        seen = f"{looked_at} aggregates over joins" if looked_at else "no aggregate over a join"
-        return Alarm(
-            check=Check(
-                name=CHECK,
-                outcome="passed",
-                detail=f"{seen}: no number is changed by repeated rows" if looked_at else seen,
-            )
-        )
-    return _alarm(tree, findings, context, probe)
+        seen = _look(tree, context, probe)
+    if seen.findings:
+        return _alarm(tree, seen.findings, context, probe)
+    missed = list(dict.fromkeys(seen.missed))
+    if missed:
+        told = f"whether repeated rows change {'; '.join(missed[:MAX_TOLD])}"
+        return Alarm(check=Check(name=CHECK, outcome="not_checked", detail=told))
+    judged = f"{seen.judged} aggregates over joins: no number is changed by repeated rows"
+    detail = judged if seen.judged else "no aggregate over a join"
+    return Alarm(check=Check(name=CHECK, outcome="passed", detail=detail))
 
 
-def _found(tree: exp.Expr, context: Context, probe: Probe) -> tuple[list[tuple[int, list[Finding]]], int]:
-    """What repeats, by the position of its SELECT among `grains`; and how many aggregates over joins were looked at."""
-    findings: list[tuple[int, list[Finding]]] = []
-    looked_at = 0
+def _look(tree: exp.Expr, context: Context, probe: Probe) -> Seen:
+    seen = Seen([], 0, list(_hidden(tree, context)))
     for position, grain in enumerate(grains(tree, context)):
-        if len(grain.sources) > 1:
-            measures = list(measures_of(grain))
-            looked_at += len(measures)
-            if found := [f for m in measures if (f := _judge(m, grain, probe)) is not None]:
-                findings.append((position, found))
-    return findings, looked_at
+        if len(grain.sources) < 2:
+            continue
+        found: list[Finding] = []
+        for measure in measures_of(grain):
+            if isinstance(measure, str):
+                seen.missed.append(measure)
+                continue
+            seen.judged += 1
+            try:
+                finding = _judge(measure, grain, probe)
+            except NotChecked as error:
+                seen.missed.append(str(error))
+                continue
+            found += [finding] if finding else []
+        if found:
+            seen.findings.append((position, found))
+    return seen
+
+
+def _hidden(tree: exp.Expr, context: Context) -> Iterator[str]:
+    """Aggregates over a FROM that cannot be judged, or over a subquery whose joins may repeat rows and are not seen in FROM:
+    LIMIT, UNION or a window keeps it apart."""
+    known = {id(grain.select): grain for grain in grains(tree, context)}
+    for scope in traverse_scope(tree):
+        select = scope.expression
+        if not isinstance(select, exp.Select):
+            continue
+        changed = [node for node in own(select, exp.AggFunc) if is_changed_by_repeats(node)]
+        if not changed:
+            continue
+        if id(select) not in known and (joins_of(select) or select.args.get("laterals")):
+            yield ", ".join(node.sql(context.dialect) for node in changed)
+            continue
+        for name, (_, source) in scope.selected_sources.items():
+            columns = {
+                c.name.lower() for n in changed for c in n.find_all(exp.Column) if c.table.lower() in ("", name.lower())
+            }
+            if isinstance(source, Scope) and _may_repeat(source, columns, known):
+                told = ", ".join(node.sql(context.dialect) for node in changed)
+                yield f"{told} over {name or 'a subquery'}, whose joins lie under its LIMIT, UNION or window"
+
+
+def _may_repeat(scope: Scope, columns: set[str], known: dict[int, Grain]) -> bool:
+    """May a query's joins repeat the rows of a table that gives one of these outputs?"""
+    query = scope.expression
+    if isinstance(query, exp.SetOperation):
+        return any(_may_repeat(side, columns, known) for side in scope.set_operation_scopes or ())
+    if not isinstance(query, exp.Select) or query.args.get("group") or query.args.get("distinct"):
+        return False
+    if any(e.find(exp.AggFunc) and not e.find(exp.Window) for e in query.expressions):
+        return False
+    grain = known.get(id(query))
+    if grain is None:
+        return bool(joins_of(query) or query.args.get("laterals"))
+    if len(grain.sources) > 1:
+        homes = set()
+        for e in query.expressions:
+            if e.alias_or_name.lower() in columns or e.is_star:
+                homes |= {home[0] for c in e.find_all(exp.Column) if (home := grain.home(c))} or set(grain.sources)
+        if any(grain.reached(set(), {home}) != set(grain.sources) for home in homes or set(grain.sources)):
+            return True
+    return any(_may_repeat(s, columns, known) for _, s in scope.selected_sources.values() if isinstance(s, Scope))
 
 
 def _alarm(tree: exp.Expr, findings: list[tuple[int, list[Finding]]], context: Context, probe: Probe) -> Alarm:
@@ -93,11 +161,15 @@ def _alarm(tree: exp.Expr, findings: list[tuple[int, list[Finding]]], context: C
 
 
 def _judge(measure: Measure, grain: Grain, probe: Probe) -> Finding | None:
-    """None where no row repeats, or repeating changes nothing."""
+    """None where no row repeats, or repeating changes nothing; NotChecked, with the aggregate, where it cannot be told."""
     window = measure.outer.parent
     groups = window.args.get("partition_by") or [] if isinstance(window, exp.Window) else groups_of(grain)
-    if groups is None:
-        return None
+    is_whole = groups is not None and measure.is_plain
+    if (
+        groups is None
+    ):  # ROLLUP and CUBE give a total of all as well, so that what repeats in all is counted twice there
+        groups = []
+        is_whole = measure.is_plain and _has_grand_total(grain.select)
     everything = set(grain.sources)
     fixed = {home for e in groups if isinstance(e, exp.Column) and (home := grain.home(e))}
     starts = [set(measure.aliases)] if measure.aliases else [{alias} for alias in grain.sources]
@@ -109,6 +181,9 @@ def _judge(measure: Measure, grain: Grain, probe: Probe) -> Finding | None:
         for start in starts:
             if grain.reached(fixed, start, is_unique) == everything:
                 return None
+    text = measure.outer.sql(probe.dialect)
+    if not is_whole or (isinstance(window, exp.Window) and grain.select.args.get("group")):
+        raise NotChecked(text)
     if not measure.aliases:
         return _pairs(measure, grain, groups, probe)
     reached = grain.reached(fixed, set(measure.aliases), unique)
@@ -132,6 +207,13 @@ def _pairs(measure: Measure, grain: Grain, groups: list[exp.Expr], probe: Probe)
     return Finding(measure, f"{names}: each row of one meets several of the other; {text} counts pairs, not rows")
 
 
+def _has_grand_total(select: exp.Select) -> bool:
+    """Is there a row over all others among the groups, as ROLLUP and CUBE make one?"""
+    group = select.args.get("group")
+    parts = group.expressions if group is not None else []
+    return len(parts) == 1 and isinstance(parts[0], (exp.Rollup, exp.Cube))
+
+
 def _is_parent(alias: str, grain: Grain) -> bool:
     """Does some other source have at most one row of this one for each of its own?"""
     return any(alias in grain.reached(set(), {other}) for other in grain.sources if other != alias)
@@ -148,9 +230,7 @@ def _measured(
     )
     text = measure.outer.sql(probe.dialect)
     if counts is None:
-        return (
-            None if probe.asked == 0 else Finding(measure, f"{pair} may repeat rows of {name}; {text} may be inflated")
-        )
+        raise NotChecked(f"{text}, where {pair} may repeat rows of {name}")
     if not counts.repeated or not counts.changed:
         return None
     if isinstance(measure.node, exp.Count) and counts.groups == counts.rows:

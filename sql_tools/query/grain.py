@@ -3,7 +3,8 @@
 From the columns known to be fixed (of one table's row, of a group, equal to a constant) follow, along the equalities of
 ON and WHERE, those of other tables; a table whose unique key is fixed adds at most one row. A table that is not reached
 so may repeat the row one started from. Keys are the declared ones, those that GROUP BY and DISTINCT make in subqueries,
-and what `is_unique` finds in the data. Given up: FROM with UNNEST, VALUES, PIVOT or a lateral query is not judged.
+and what `is_unique` finds in the data. UNNEST, VALUES and lateral queries are sources without a key: many rows for one.
+Given up: FROM with PIVOT, or with a source whose columns have no known names, is not judged.
 """
 
 from collections.abc import Callable, Iterator
@@ -72,7 +73,7 @@ class Grain:
         return [a for a in self.sources if a in among & tied] or [a for a in self.sources if a in among]
 
     def _equalities(self) -> Iterator[Equality]:
-        joins = self.select.args.get("joins") or []
+        joins = joins_of(self.select)
         where = self.select.args.get("where")
         for condition in [join.args.get("on") for join in joins] + [where.this if where else None]:
             for part in parts_of(condition):
@@ -109,6 +110,11 @@ def grains(tree: exp.Expr, context: Context) -> Iterator[Grain]:
             yield Grain(scope.expression, sources)
 
 
+def joins_of(select: exp.Expr) -> list[exp.Expr]:
+    """The joins that bring rows: SEMI and ANTI joins only let some go."""
+    return [join for join in select.args.get("joins") or [] if not {join.side, join.kind} & {"SEMI", "ANTI"}]
+
+
 def unjudged(tree: exp.Expr, context: Context) -> list[exp.Select]:
     """The SELECTs with a FROM that `grains` leaves out."""
     judged = {id(grain.select) for grain in grains(tree, context)}
@@ -136,15 +142,10 @@ def _sources(scope: Scope, context: Context, known: Known) -> dict[str, Source]:
     """By lower-case alias; empty if there is none or one that cannot be judged."""
     select = scope.expression
     first = select.args.get("from_")
-    joins = [
-        j for j in select.args.get("joins") or [] if j.side not in ("SEMI", "ANTI") and j.kind not in ("SEMI", "ANTI")
-    ]
-    nodes = [first.this if first else None, *(join.this for join in joins)]
-    if select.args.get("laterals") or len(joins) != len(select.args.get("joins") or []):
-        return {}
+    nodes = [first.this if first else None, *(join.this for join in joins_of(select)), *select.args.get("laterals", ())]
     found: dict[str, Source] = {}
     for node in nodes:
-        source = _source(node, scope, context, known) if isinstance(node, (exp.Table, exp.Subquery)) else None
+        source = _source(node, scope, context, known) if node is not None else None
         if source is None or source.alias in found:
             return {}
         found[source.alias] = source
@@ -155,6 +156,8 @@ def _source(node: exp.Expr, scope: Scope, context: Context, known: Known) -> Sou
     if any(node.args.get(key) for key in ("pivots", "joins", "sample")):
         return None
     alias = node.alias_or_name
+    if not isinstance(node, (exp.Table, exp.Subquery)) or not isinstance(node.this, (exp.Identifier, exp.Query)):
+        return _made_rows(node, alias)
     inner = scope.sources.get(alias)
     if isinstance(inner, Scope):
         if id(inner) not in known:
@@ -171,6 +174,32 @@ def _source(node: exp.Expr, scope: Scope, context: Context, known: Known) -> Sou
     return Source(alias.lower(), tuple(columns), keys, table=table, shown=table.name)
 
 
+def _made_rows(node: exp.Expr, alias: str) -> Source | None:
+    """UNNEST, VALUES, a lateral query or a table function: rows without a key, for each row beside it."""
+    given = node.args.get("alias")
+    columns = [c.name.lower() for c in given.columns] if isinstance(given, exp.TableAlias) else []
+    keys: tuple[frozenset[str], ...] = ()
+    query = node.this.unnest() if isinstance(node, exp.Lateral) and isinstance(node.this, exp.Expr) else None
+    if isinstance(query, exp.Select) and not query.is_star:
+        columns = columns or [e.alias_or_name.lower() for e in query.expressions]
+        keys = (frozenset(),) if _is_one_row(query) else ()
+    if isinstance(node, exp.Values) and len(node.expressions) == 1:
+        keys = (frozenset(),)
+    if isinstance(node, exp.Unnest) and not columns:
+        columns = ["unnest"]
+    shown = alias or ("a table function" if isinstance(node, exp.Table) else type(node).__name__.upper())
+    return Source(alias.lower(), tuple(columns), keys, shown=shown) if columns else None
+
+
+def _is_one_row(query: exp.Select) -> bool:
+    """Does it give one row at most: a total, or what LIMIT 1 leaves?"""
+    limit = query.args.get("limit")
+    if limit is not None and limit.expression is not None and limit.expression.sql() == "1":
+        return True
+    outputs = query.expressions
+    return not query.args.get("group") and all(e.find(exp.AggFunc) and not e.find(exp.Window) for e in outputs)
+
+
 def stored(node: exp.Table, context: Context) -> Table | None:
     """The catalog's table that FROM names; None if it names none."""
     return next(iter(tables_meant(node, context.catalog)), None)
@@ -179,10 +208,10 @@ def stored(node: exp.Table, context: Context) -> Table | None:
 def _output(scope: Scope, context: Context, known: Known) -> Outputs:
     """The lower-case output columns of a subquery or CTE, and the keys its shape gives them."""
     query = scope.expression
-    if not isinstance(query, exp.Query) or query.is_star:
+    if not isinstance(query, exp.Query):
         return [], ()
-    names = [select.alias_or_name.lower() for select in query.selects]
-    if not isinstance(query, exp.Select):
+    names = _names_of(query, scope, context, known)
+    if not names or not isinstance(query, exp.Select):
         return names, (frozenset(names),) if query.args.get("distinct") else ()
     keys: list[frozenset[str]] = []
     if group := query.args.get("group"):
@@ -191,16 +220,36 @@ def _output(scope: Scope, context: Context, known: Known) -> Outputs:
         outputs = [plain.get(e.sql().lower()) for e in group.expressions]
         if outputs and all(outputs) and not group.find(exp.Cube, exp.Rollup, exp.GroupingSets):
             keys.append(frozenset(filter(None, outputs)))
-    elif all(e.find(exp.AggFunc) and not e.find(exp.Window) for e in query.expressions):
+    elif _is_one_row(query):
         keys.append(frozenset())
     elif sources := _sources(scope, context, known):
         keys += _passed_on(query, sources)
     if query.args.get("distinct"):
         keys.append(frozenset(names))
-    limit = query.args.get("limit")
-    if limit is not None and limit.expression is not None and limit.expression.sql() == "1":
-        keys.append(frozenset())
     return names, tuple(keys)
+
+
+def _names_of(query: exp.Query, scope: Scope, context: Context, known: Known) -> list[str]:
+    """The lower-case names of a query's outputs, stars written out; empty where one cannot be."""
+    if not query.is_star:
+        return [select.alias_or_name.lower() for select in query.selects]
+    if not isinstance(query, exp.Select) or not (sources := _sources(scope, context, known)):
+        return []
+    names: list[str] = []
+    for select in query.selects:
+        if not select.is_star:
+            names.append(select.alias_or_name.lower())
+            continue
+        star = select.this if isinstance(select, exp.Column) else select
+        wanted = select.table.lower() if isinstance(select, exp.Column) else ""
+        if star.args.get("rename") or isinstance(select, exp.Alias) or (wanted and wanted not in sources):
+            return []
+        left_out = {e.name.lower() for e in star.args.get("except_") or ()}
+        columns = [c for alias, source in sources.items() if wanted in ("", alias) for c in source.columns]
+        names += [column for column in columns if column not in left_out]
+    shared = {c.name.lower() for join in joins_of(query) for c in join.args.get("using") or ()}
+    twice = {name for name in names if names.count(name) > 1}
+    return [] if twice - shared else list(dict.fromkeys(names))
 
 
 def _passed_on(query: exp.Select, sources: dict[str, Source]) -> Iterator[frozenset[str]]:
@@ -209,7 +258,13 @@ def _passed_on(query: exp.Select, sources: dict[str, Source]) -> Iterator[frozen
     renamed: dict[Name, str] = {}
     for e in query.expressions:
         column = e.unalias()
-        if isinstance(column, exp.Column) and (home := grain.home(column)):
+        if e.is_star:
+            replaced = {r.alias.lower() for r in e.find_all(exp.Alias)} | {
+                c.name.lower() for c in e.find_all(exp.Column)
+            }
+            for alias, source in sources.items():
+                renamed |= {(alias, c): c for c in source.columns if c not in replaced}
+        elif isinstance(column, exp.Column) and (home := grain.home(column)):
             renamed[home] = e.alias_or_name.lower()
     for alias, source in sources.items():
         for key in source.keys:

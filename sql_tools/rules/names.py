@@ -143,6 +143,8 @@ class Reach:
 
     def problem(self, column: exp.Column) -> str:
         """What is wrong with it, in words."""
+        if column.table and self.source(column.table) is None and self.homes(column.table):
+            return f"{column.table} has no field {column.name}"
         if column.table and self.source(column.table) is None:
             return f"{column.table} is not a table or alias in FROM"
         if column.table:

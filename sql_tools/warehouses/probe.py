@@ -26,19 +26,23 @@ _learned: WeakKeyDictionary[Warehouse, dict[tuple[Any, ...], Any]] = WeakKeyDict
 
 
 class Probe:
-    """Asks one warehouse, for at most `max_seconds` in all; `asked` counts the queries."""
+    """Asks one warehouse, for at most `max_seconds` in all; `asked` counts the queries, `unanswered` those without an answer,
+    asked or not."""
 
     def __init__(self, warehouse: Warehouse, *, max_seconds: float = MAX_SECONDS) -> None:
         self.warehouse, self.dialect = warehouse, warehouse.dialect
-        self.asked = 0
+        self.asked = self.unanswered = 0
         self._left = max_seconds
         self._known = _learned.setdefault(warehouse, {})
 
     def run(self, query: exp.Query, *, max_rows: int = 1) -> QueryResult | None:
         """The rows; None if the time is used up or the engine refuses."""
         limit = min(self._left, MAX_SECONDS_A_QUERY)
-        if limit <= 0:
-            return None
+        found = self._run(query, max_rows, limit) if limit > 0 else None
+        self.unanswered += found is None
+        return found
+
+    def _run(self, query: exp.Query, max_rows: int, limit: float) -> QueryResult | None:
         started = time.perf_counter()
         self.asked += 1
         try:

@@ -1,6 +1,7 @@
 """What is kept on disk is its owner's alone, and what others may have put there is not believed."""
 
 import json
+import logging
 import os
 import stat
 import subprocess
@@ -10,7 +11,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from app.crash_log import write_crash
+from app.crash_log import log_what_breaks, write_crash
 from model_service.errors import LoadError, WrongHashError
 from model_service.llama import local
 from model_service.private_folder import private_folder as model_folder
@@ -134,6 +135,17 @@ def test_weights_are_hashed_as_they_are_loaded(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(local, "_spawn", lambda *_: pytest.fail("it was loaded"))
     with pytest.raises(WrongHashError, match="SHA-256"):
         local.ensure_running(path, tmp_path)
+
+
+def test_a_check_that_breaks_is_logged_and_not_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    log_what_breaks(lambda: tmp_path / "logs")
+    try:
+        logging.getLogger("sql_tools.diagnostics.diagnose").error("x broke", exc_info=ValueError("inside"))
+    finally:
+        logger = logging.getLogger("sql_tools")
+        logger.handlers = [h for h in logger.handlers if isinstance(h, logging.NullHandler)]
+    assert "ValueError: inside" in (tmp_path / "logs" / "cli.log").read_text("utf-8")
+    assert capsys.readouterr() == ("", "")
 
 
 def test_a_log_is_not_written_through_a_link(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from sql_tools import InvalidSQLError
+from sql_tools import InvalidSQLError, Settings, check
 from sql_tools.diagnostics.diagnose import diagnose
 from sql_tools.generate import MAX_REPLY_CHARS, sql_in
 from sql_tools.models import Context, DraftSQL
@@ -72,6 +72,35 @@ def test_brackets_without_end_are_refused_at_once(text: str, shop: Warehouse) ->
     context = Context(dialect="duckdb", tables=tables, catalog=tables)
     with pytest.raises(InvalidSQLError):
         validate(DraftSQL(text=text, dialect="duckdb"), context)
+
+
+@pytest.mark.parametrize("dialect", ["duckdb", "snowflake"])
+@pytest.mark.parametrize("call", ["date(", "timestamp(", "CAST(DATE(", "struct(a date("])
+def test_types_within_types_are_refused_at_once(call: str, dialect: str, shop: Warehouse) -> None:
+    """sqlglot's parser takes twice as long for each."""
+    tables = catalog_of(shop).tables
+    context = Context(dialect=dialect, tables=tables, catalog=tables)
+
+    def work(depth: int) -> None:
+        closing = ")" * (depth * call.count("("))
+        with pytest.raises(InvalidSQLError):
+            validate(DraftSQL(text=f"SELECT {call * depth}day{closing} FROM orders", dialect=dialect), context)
+
+    work(12)
+    assert grows_evenly(work, 12)
+
+
+def test_few_types_within_types_are_read(shop: Warehouse) -> None:
+    tables = catalog_of(shop).tables
+    context = Context(dialect="duckdb", tables=tables, catalog=tables)
+    sql = "SELECT CAST(CAST(CAST(day AS DATE) AS TIMESTAMP) AS VARCHAR(10)) FROM orders"
+    assert validate(DraftSQL(text=sql, dialect="duckdb"), context)
+
+
+@pytest.mark.parametrize("number", ["1e999999999", "-1e999999999", "1e-999999999", "9" * 5000])
+def test_a_number_past_all_numbers_is_judged_in_words(number: str, shop: Warehouse) -> None:
+    report = check(f"SELECT id FROM orders WHERE total > {number} AND total < 5 LIMIT 3", shop, Settings())
+    assert not any("broke" in problem.message for problem in report.problems)
 
 
 @pytest.mark.parametrize("part", ["(", "( ", "```", "```sql\n", "with ", "select (", "\n", "'"])
