@@ -43,8 +43,9 @@ class _ToLog(logging.Handler):
 def log_what_breaks(folder: Callable[[], Path]) -> None:
     """What breaks inside and costs no answer, as a check on odd SQL, goes to the log as well, and not to the terminal."""
     logger = logging.getLogger("sql_tools")
-    if not any(isinstance(handler, _ToLog) for handler in logger.handlers):
-        logger.addHandler(_ToLog(folder))
+    for handler in [handler for handler in logger.handlers if isinstance(handler, _ToLog)]:
+        logger.removeHandler(handler)
+    logger.addHandler(_ToLog(folder))
 
 
 def _temporary_folder() -> Path:

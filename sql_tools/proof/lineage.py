@@ -71,6 +71,13 @@ class _Walk:
 
     def _of_star(self, star: exp.Expr, scope: Scope) -> Iterator[OutputColumn]:
         wanted = star.table if isinstance(star, exp.Column) else ""
+        meant = [node for alias, (node, _) in scope.selected_sources.items() if not wanted or same(wanted, alias)]
+        if any(node.args.get("pivots") for node in meant):  # which columns come out, the data may say
+            inner = (s for alias, columns in self._sources(scope) for _, sources in columns for s in sources)
+            yield OutputColumn(
+                name="*", expression=star.sql(dialect=self.context.dialect), sources=(*dict.fromkeys(inner), UNKNOWN)
+            )
+            return
         found = opened(wanted, self._sources(scope), {} if wanted else self._merged_in(scope))
         for name, sources, written in starred(star, found):
             if isinstance(written, exp.Expr):
@@ -96,6 +103,8 @@ class _Walk:
         alias = node.args.get("alias")
         names = [column.name for column in alias.args.get("columns") or []] if isinstance(alias, exp.TableAlias) else []
         found = self._own_columns(source, names)
+        if node.args.get("pivots"):
+            found = [(name, {**sources, UNKNOWN: None}) for name, sources in found]
         return [(name, sources) for name, (_, sources) in zip(names, found, strict=False)] + found[len(names) :]
 
     def _own_columns(self, source: exp.Expr | Scope, names: list[str]) -> Columns:
@@ -125,6 +134,8 @@ class _Walk:
         for node in expression.walk(prune=lambda n: isinstance(n, (exp.Select, exp.SetOperation))):
             if isinstance(node, exp.Column):
                 found.update(self._of_column(node, scope))
+            elif isinstance(node, (exp.Parameter, exp.Columns)):  # `$1`; the columns of a pattern
+                found[UNKNOWN] = None
             elif isinstance(node, (exp.Select, exp.SetOperation)):
                 found.update(self._of_subquery(node))
             elif isinstance(node, (exp.AggFunc, exp.Window)) and not isinstance(node, RANKING):

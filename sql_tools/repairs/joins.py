@@ -78,7 +78,7 @@ def _may_come_from_elsewhere(column: exp.Column, reach: Reach) -> bool:
 
 
 def _ways(column: exp.Column, reach: Reach, context: Context) -> Iterator[tuple[str, list[Step]]]:
-    """The shortest ways from a source in FROM to a table with this column (and this name, if the column says one)."""
+    """The ways of few steps from a source in FROM to a table with this column (and this name, if the column says one)."""
     starts = [(alias, node) for alias in reach.sources if (node := reach.node(alias)) is not None]
     present = {node.name.casefold() for _, node in starts}
     edge: list[tuple[str, Table, list[Step]]] = [
@@ -91,10 +91,7 @@ def _ways(column: exp.Column, reach: Reach, context: Context) -> Iterator[tuple[
             for key, target in _finds_one(table, context)
         ]
         edge = [one for one in edge if one[1].name.casefold() not in present]
-        found = [(alias, steps) for alias, table, steps in edge if _is_meant(column, table)]
-        if found:
-            yield from found
-            return
+        yield from ((alias, steps) for alias, table, steps in edge if _is_meant(column, table))
 
 
 def _finds_one(table: Table, context: Context) -> Iterator[Step]:

@@ -1,0 +1,35 @@
+# WIN missing_tables: a table that each row has one of
+SELECT total, name FROM orders
+SELECT total, customers.name FROM orders LEFT JOIN customers ON orders.customer_id = customers.id
+
+# WIN missing_tables: under an alias, in WHERE
+SELECT COUNT(*) FROM orders AS o WHERE country = 'PT'
+SELECT COUNT(*) FROM orders AS o LEFT JOIN customers ON o.customer_id = customers.id WHERE customers.country = 'PT'
+
+# WIN missing_tables: over two keys
+SELECT amount, country FROM payments
+SELECT amount, customers.country FROM payments LEFT JOIN orders ON payments.order_id = orders.id LEFT JOIN customers ON orders.customer_id = customers.id
+
+# WIN joined_by_keys: a join on a column that is not there
+SELECT c.name, o.total FROM customers AS c JOIN orders AS o ON c.customer_id = o.customer_id
+SELECT c.name, o.total FROM customers AS c JOIN orders AS o ON o.customer_id = c.id
+
+# KEEP missing_tables: the other way round it would repeat rows
+SELECT name, total FROM customers
+! total
+
+# KEEP missing_tables: two tables beyond have it
+SELECT qty, name FROM lines
+! name
+
+# KEEP missing_tables: no key leads there
+SELECT code, country FROM codes
+! country
+
+# KEEP joined_by_keys: a join past the key that binds
+SELECT c.name, o.total FROM customers AS c JOIN orders AS o ON c.id = o.id
+SELECT c.name, o.total FROM customers AS c JOIN orders AS o ON c.id = o.id
+
+# KEEP joined_by_keys: a condition on a column that is there
+SELECT COUNT(*) FROM customers AS c JOIN orders AS o ON o.customer_id = c.id AND o.ordered_on >= c.signed_up
+SELECT COUNT(*) FROM customers AS c JOIN orders AS o ON o.customer_id = c.id AND o.ordered_on >= c.signed_up
