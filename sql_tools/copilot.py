@@ -12,6 +12,7 @@ from sql_tools.answer import answer
 from sql_tools.diagnostics.diagnose import Diagnosis, diagnose
 from sql_tools.diagnostics.empty_result import is_empty, why_empty
 from sql_tools.errors import (
+    CopilotError,
     InvalidSQLError,
     OverBudgetError,
     QueryTimeoutError,
@@ -148,6 +149,16 @@ def usable(question: Question, settings: Settings) -> Question:
     return question.model_copy(update={"text": text})
 
 
+def _with_doubts(error: WarehouseError, valid: ValidSQL) -> CopilotError:
+    """The engine's complaint about a row, after what the rules had said of the SQL; as it is where they said nothing."""
+    doubts = " ".join(check.detail for check in valid.checks if check.outcome == "warned")
+    if not doubts or isinstance(error, (UnavailableError, QueryTimeoutError)):
+        return error
+    told = InvalidSQLError(f"{doubts} The engine: {error.message}", error.hint, rule="types_go_together")
+    told.without_values = shareable(error)
+    return told
+
+
 def _without_literals(question: Question, dialect: str) -> Question:
     """The question as a model elsewhere may see it: in an earlier turn's SQL the checks may have put stored values."""
     turns = tuple(turn.model_copy(update={"sql": without_texts(turn.sql, dialect)}) for turn in question.history)
@@ -278,7 +289,8 @@ class _Run:
             except (InvalidSQLError, WarehouseError) as error:
                 self.slow = error if isinstance(error, QueryTimeoutError) else self.slow
                 self.attempts.append(Attempt(sql=draft.text, problem=error.message))
-                self.told_problem = error.message if self.settings.may_share_values else shareable(error)
+                told = f"{error.message} {error.hint}".strip() if isinstance(error, InvalidSQLError) else error.message
+                self.told_problem = told if self.settings.may_share_values else shareable(error)
                 self.last_rule = error.rule if isinstance(error, InvalidSQLError) else ""
                 if isinstance(error, InvalidSQLError) and error.fatal:
                     refusals.append(error.message)
@@ -292,7 +304,10 @@ class _Run:
             if self.strict and context.semantics:
                 self._require_defined(draft, valid, context)
         with self._stage("execute"):
-            return valid, execute(valid, self.warehouse, self.settings)
+            try:
+                return valid, execute(valid, self.warehouse, self.settings)
+            except WarehouseError as error:
+                raise _with_doubts(error, valid) from error
 
     def _require_defined(self, draft: DraftSQL, valid: ValidSQL, context: Context) -> None:
         """InvalidSQLError if a metric that was asked for is computed in another way than the semantic file says."""

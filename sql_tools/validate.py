@@ -107,7 +107,7 @@ def _verdict(rule: Rule, found: str | NotChecked | InvalidSQLError, planned: str
     if (
         isinstance(found, InvalidSQLError) and rule is types.types_go_together
     ):  # it was looked at; a row may still stop it
-        return Check(name=rule.__name__, outcome="warned", detail=found.message)
+        return Check(name=rule.__name__, outcome="warned", detail=f"{found.message} {found.hint}".strip())
     if isinstance(found, InvalidSQLError):
         told = f"the engine takes it; what we know says otherwise: {found.message}"
         return Check(name=rule.__name__, outcome="not_checked", detail=told)

@@ -12,6 +12,7 @@ from sqlglot import exp
 from sql_tools.errors import InvalidSQLError, NotChecked
 from sql_tools.models import Context
 from sql_tools.query.bind import bind
+from sql_tools.words import fold
 
 DATE = re.compile(
     r"\s*[+-]?\d{1,6}[-/]\d{1,2}[-/]\d{1,2}([ T]\d{1,2}:\d{2}.*)?\s*\Z|\s*(-?infinity|epoch)\s*\Z", re.IGNORECASE
@@ -35,8 +36,19 @@ def types_go_together(tree: exp.Expr, context: Context) -> str:
         raise NotChecked("its names do not bind")
     for node in bound.tree.walk():
         for problem, hint in _clash(node, context.dialect):
+            hint = f"{hint} {_where_stored(node, context)}".strip()
             raise InvalidSQLError(f"{node.sql(context.dialect)}{problem}.", hint, rule="types_go_together")
     return "nothing of one type is used as another"
+
+
+def _where_stored(node: exp.Expr, context: Context) -> str:
+    """Which columns hold the texts in it, where their values are known."""
+    told = []
+    for literal in (one for one in node.find_all(exp.Literal) if one.is_string):
+        wanted = fold(literal.name)
+        homes = [f"{t.name}.{c.name}" for t in context.tables for c in t.columns if wanted in map(fold, c.values)]
+        told += [f"'{literal.name}' is stored in {' and in '.join(homes[:3])}."] if homes else []
+    return " ".join(told)
 
 
 def _clash(node: exp.Expr, dialect: str) -> Iterator[tuple[str, str]]:
@@ -44,10 +56,12 @@ def _clash(node: exp.Expr, dialect: str) -> Iterator[tuple[str, str]]:
     if isinstance(node, MEASURES):
         kind = _kind(node.this)
         if (kind == "text" and _is_no_number(node.this, dialect)) or (kind == "time" and isinstance(node, exp.Sum)):
-            yield (
-                f" needs numbers, and {node.this.sql(dialect)} holds {kind}",
-                "Count it, or cast it if it holds numbers.",
-            )
+            told, instead = f" needs numbers, and {node.this.sql(dialect)} holds {kind}", node.copy()
+            if kind == "text" and not isinstance(node.this, exp.Distinct):
+                instead.set("this", exp.TryCast(this=node.this.copy(), to=exp.DataType.build("DOUBLE")))
+                yield told, f"Write {instead.sql(dialect)} if it holds numbers, or count it."
+            else:
+                yield told, "Count it, or cast it if it holds numbers."
     elif isinstance(node, (exp.Add, exp.Sub, exp.Mul, exp.Div)):
         yield from _arithmetic(node, dialect)
     elif isinstance(node, COMPARISONS):
