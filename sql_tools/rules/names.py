@@ -46,7 +46,7 @@ def no_words_of_the_session(tree: exp.Expr, context: Context) -> str:
         named |= {column.name.casefold() for table in tables for column in table.columns}
         for column in odd:
             if column.name.casefold() not in named:
-                told = _worded(tree, context, column.name) or f"There is no column {column.name} here."
+                told = _worded(tree, context, column.name)[0] or f"There is no column {column.name} here."
                 raise InvalidSQLError(told, rule="no_words_of_the_session")
     return "no such word"
 
@@ -58,8 +58,9 @@ def known_columns(tree: exp.Expr, context: Context) -> str:
         told = f"Position {position[1]} in GROUP BY or ORDER BY names no output column of its SELECT."
         raise InvalidSQLError(told, "Name the column.", rule="known_columns")
     if bound.problem:
-        what = f"There is no column {bound.name} here" if bound.name else bound.problem
-        raise InvalidSQLError(f"{_worded(tree, context, bound.name) or f'{what}.'}", rule="known_columns")
+        what = f"There is no column {bound.name} here." if bound.name else f"{bound.problem}."
+        words, is_there = _worded(tree, context, bound.name)
+        raise InvalidSQLError(words or what, rule="ambiguous_columns" if is_there else "known_columns")
     return "all bound"
 
 
@@ -77,12 +78,14 @@ def stored_table(table: exp.Table, context: Context) -> Table:
     raise InvalidSQLError(f"There is no table {written}; there are {listed}.", rule="known_tables")
 
 
-def _worded(tree: exp.Expr, context: Context, name: str) -> str:
-    """What is wrong with a name and what exists instead; "" where the name cannot be found again."""
+def _worded(tree: exp.Expr, context: Context, name: str) -> tuple[str, bool]:
+    """What is wrong with a name and what exists instead, "" where the name cannot be found again; and whether it exists more
+    than once."""
     for column, reach in unknown_columns(tree, context):
         if not name or same(column.name, name) or same(column.table, name):
-            return f"{reach.problem(column)}. {reach.what_exists(column.name)}"
-    return ""
+            several = not column.table and len(reach.homes(column.name)) > 1
+            return f"{reach.problem(column)}. {reach.what_exists(column.name)}", several
+    return "", False
 
 
 def unknown_columns(tree: exp.Expr, context: Context) -> Iterator[tuple[exp.Column, "Reach"]]:
