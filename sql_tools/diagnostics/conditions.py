@@ -38,9 +38,14 @@ def conditions_can_differ(grain: Grain, context: Context, probe: Probe) -> Itera
     for clause in clauses:
         parts = parts_of(clause)
         for part in parts:
-            if (fixed := _fixed(part, grain)) and not (fixed == "true" and _is_literal(part) and len(parts) > 1):
+            is_said = fixed == "true" if (fixed := _fixed(part, grain)) else False  # WHERE TRUE, 1 = 1 AND ...
+            silent = is_said and _is_literal(part) and (len(parts) > 1 or isinstance(clause.parent, exp.Where))
+            if fixed and not silent:
                 yield f"{part.sql(context.dialect)} is always {fixed}"
         yield from (f"{words} is never true" for words in _contradictions(parts, context.dialect))
+    for node in select.find_all(exp.EQ, exp.NEQ, exp.In, exp.Case):
+        if node.find_ancestor(exp.Select) is select and _meets_null(node):
+            yield f"{node.sql(context.dialect)} compares with NULL, which nothing equals: write IS NULL"
 
 
 def fractions_are_kept(grain: Grain, context: Context, probe: Probe) -> Iterator[str]:
@@ -70,6 +75,9 @@ def groups_have_several_rows(grain: Grain, context: Context, probe: Probe) -> It
     """COUNT is not 1 in every group: by declared keys, or in the data where the rows are ranked by that count."""
     groups = groups_of(grain)
     counts = [c for c in own(grain.select, exp.Count) if not c.find(exp.Distinct)]
+    having = grain.select.args.get("having")
+    if having is not None and having.find(exp.Count):  # it looks for the groups of several rows
+        return
     if not groups or not counts or any(isinstance(c.parent, (exp.Window, exp.Filter)) for c in counts):
         return
     fixed = {home for e in groups if isinstance(e, exp.Column) and (home := grain.home(e))}
@@ -88,6 +96,20 @@ CONDITIONS: tuple[Diagnostic, ...] = (
 )
 
 
+def _meets_null(node: exp.Expr) -> bool:
+    """Is NULL compared with, anywhere in the SELECT but as a whole condition of WHERE, HAVING or ON, which is told itself?"""
+    if isinstance(node, exp.Case):
+        return node.this is not None and any(isinstance(branch.this, exp.Null) for branch in node.args["ifs"])
+    if isinstance(node, exp.In):
+        listed = node.expressions
+        return len(listed) == 1 and isinstance(listed[0], exp.Null) and not isinstance(node.parent, exp.Not)
+    above = node.parent
+    while isinstance(above, (exp.And, exp.Paren)):
+        above = above.parent
+    whole = isinstance(above, (exp.Where, exp.Having, exp.Join)) and not isinstance(above.parent, exp.Filter)
+    return not whole and any(isinstance(side.unnest(), exp.Null) for side in (node.this, node.expression))
+
+
 def _is_literal(part: exp.Expr) -> bool:
     return not part.find(exp.Column, exp.Query)
 
@@ -98,6 +120,8 @@ def _fixed(part: exp.Expr, grain: Grain) -> str:
         return "true" if part.this else "false"
     if isinstance(part, exp.Or):
         return "true" if _covers_all(list(part.flatten())) else ""
+    if isinstance(part, exp.EQ) and (words := _never_so(part)):
+        return words
     if isinstance(part, (exp.EQ, exp.NEQ)):
         left, right = part.this.unnest(), part.expression.unnest()
         if isinstance(left, exp.Null) or isinstance(right, exp.Null):
@@ -107,6 +131,21 @@ def _fixed(part: exp.Expr, grain: Grain) -> str:
             holds = "true" if both else f"true where {left.sql()} is not NULL"
             return holds if (left == right) is isinstance(part, exp.EQ) else "false"
     return _null_test(part, grain)
+
+
+def _never_so(part: exp.Expr) -> str:
+    """`LOWER(x) = 'Done'`: letters that the function cannot give."""
+    for side, other in ((part.this, part.expression), (part.expression, part.this)):
+        folded = (
+            other.name.lower()
+            if isinstance(side, exp.Lower)
+            else other.name.upper()
+            if isinstance(side, exp.Upper)
+            else other.name
+        )
+        if other.is_string and other.name != folded:
+            return "false"
+    return ""
 
 
 def _null_test(part: exp.Expr, grain: Grain) -> str:
@@ -174,7 +213,7 @@ def _tests(part: exp.Expr) -> Iterator[tuple[str, type[exp.Expr], exp.Expr]]:
         left, right, kind = part.this, part.expression, type(part)
         if isinstance(left, exp.Literal):
             left, right, kind = right, left, TURNED.get(kind, kind)
-        if isinstance(left, exp.Column) and isinstance(right, exp.Literal):
+        if left.find(exp.Column) and not left.find(exp.Query, exp.AggFunc) and isinstance(right, exp.Literal):
             yield left.sql().lower(), kind, right
 
 

@@ -12,6 +12,7 @@ from sqlglot import exp
 from sql_tools.diagnostics.conditions import CONDITIONS, Diagnostic
 from sql_tools.diagnostics.fan_out import CHECK, fan_out
 from sql_tools.diagnostics.groups import categories_are_spelt_alike, months_keep_their_year
+from sql_tools.diagnostics.inline import inlined
 from sql_tools.diagnostics.joins import joins_can_meet, joins_keep_to_keys, no_match_counts_nothing
 from sql_tools.diagnostics.limits import limits_lose_nothing
 from sql_tools.diagnostics.nulls import not_in_meets_no_null
@@ -58,6 +59,8 @@ def diagnose(sql: str, context: Context, warehouse: Warehouse) -> Diagnosis:
     try:
         tree = plainer(parse(sql, context.dialect))
         found = list(grains(tree, context))
+        merged = inlined(tree, context)
+        inside = list(grains(merged, context)) if merged is not None else []
         unknown = [_place(select, context.dialect) for select in unjudged(tree, context)]
     except Exception as error:  # names too tangled; a node sqlglot's writer stumbles over
         return Diagnosis(checks=tuple(_broken(name, error) for name in names))
@@ -67,7 +70,7 @@ def diagnose(sql: str, context: Context, warehouse: Warehouse) -> Diagnosis:
         checks, rewritten = [alarm.check], alarm.rewritten
     except Exception as error:  # the answer is there already, and must not be lost
         checks = [_broken(CHECK, error)]
-    checks += [_check(diagnostic, found, unknown, context, probe) for diagnostic in ALL]
+    checks += [_check(diagnostic, (found, inside), unknown, context, probe) for diagnostic in ALL]
     try:
         checks += metric_checks(tree, context)
     except Exception as error:
@@ -76,17 +79,23 @@ def diagnose(sql: str, context: Context, warehouse: Warehouse) -> Diagnosis:
 
 
 def _check(
-    diagnostic: Diagnostic, found: Sequence[Grain], unknown: Sequence[str], context: Context, probe: Probe
+    diagnostic: Diagnostic,
+    readings: Sequence[Sequence[Grain]],
+    unknown: Sequence[str],
+    context: Context,
+    probe: Probe,
 ) -> Check:
+    """The verdict on each SELECT as it stands; where nothing is odd so, on the SELECTs with plain subqueries put into them."""
     name, odd, missed = diagnostic.__name__, list[str](), list(unknown)
     before = probe.unanswered
-    for grain in found:
-        try:
-            odd += diagnostic(grain, context, probe)
-        except NotChecked as error:
-            missed.append(str(error))
-        except Exception as error:
-            return _broken(name, error)
+    for found in readings:
+        for grain in found if not odd else ():
+            try:
+                odd += diagnostic(grain, context, probe)
+            except NotChecked as error:
+                missed.append(str(error))
+            except Exception as error:
+                return _broken(name, error)
     if odd:
         return Check(name=name, outcome="warned", detail="; ".join(dict.fromkeys(odd)) + ".")
     if probe.unanswered > before:

@@ -5,8 +5,8 @@ rows of a measure's table follows from the keys (`grain`); where it may, the dat
 group. What repeats but changes no number is no alarm, nor are MIN, MAX and DISTINCT, nor COUNT(*) of the many side.
 With the alarm comes the query that counts each row once (`deduplicate`), offered only after both have run.
 What cannot be judged is said to be not checked: aggregates in running windows and ordered sets over repeated rows, those over
-GROUPING SETS, over a correlated subquery, or over joins that lie under a LIMIT, a UNION or a window. Given up: measures over
-two tables at once are judged as counted once for each pair.
+GROUPING SETS, over a correlated subquery, or over joins that lie under a LIMIT, a UNION or a window. Measures over
+two tables that both repeat are not checked: each pair of rows may be meant.
 """
 
 from collections import Counter
@@ -44,6 +44,9 @@ class Finding:
 
     measure: Measure
     words: str
+
+
+Repeated = dict[tuple[int, frozenset[str]], bool]
 
 
 @dataclass
@@ -102,6 +105,14 @@ def _hidden(tree: exp.Expr, context: Context) -> Iterator[str]:
     """Aggregates over a FROM that cannot be judged, or over a subquery whose joins may repeat rows and are not seen in FROM:
     LIMIT, UNION or a window keeps it apart."""
     known = {id(grain.select): grain for grain in grains(tree, context)}
+    repeats: Repeated = {}
+    for pivot in tree.find_all(exp.Pivot):
+        if (
+            isinstance(pivot.parent, exp.Expr)
+            and any(is_changed_by_repeats(a) for a in pivot.find_all(exp.AggFunc))
+            and _joins_in(pivot.parent)
+        ):
+            yield f"{', '.join(a.sql(context.dialect) for a in pivot.find_all(exp.AggFunc))} of a PIVOT over joins"
     for scope in traverse_scope(tree):
         select = scope.expression
         if not isinstance(select, exp.Select):
@@ -113,34 +124,66 @@ def _hidden(tree: exp.Expr, context: Context) -> Iterator[str]:
             yield ", ".join(node.sql(context.dialect) for node in changed)
             continue
         for name, (_, source) in scope.selected_sources.items():
-            columns = {
+            columns = frozenset(
                 c.name.lower() for n in changed for c in n.find_all(exp.Column) if c.table.lower() in ("", name.lower())
-            }
-            if isinstance(source, Scope) and _may_repeat(source, columns, known):
+            )
+            if isinstance(source, Scope) and _may_repeat(source, columns, known, repeats):
                 told = ", ".join(node.sql(context.dialect) for node in changed)
                 yield f"{told} over {name or 'a subquery'}, whose joins lie under its LIMIT, UNION or window"
 
 
-def _may_repeat(scope: Scope, columns: set[str], known: dict[int, Grain]) -> bool:
-    """May a query's joins repeat the rows of a table that gives one of these outputs?"""
+def _joins_in(node: exp.Expr) -> bool:
+    return any(select.args.get("joins") for select in node.find_all(exp.Select)) or bool(node.args.get("joins"))
+
+
+def _may_repeat(scope: Scope, columns: frozenset[str], known: dict[int, Grain], seen: Repeated) -> bool:
+    """May a query's joins repeat the rows of a table that gives one of these outputs? Each query is looked at once."""
+    key = id(scope.expression), columns
+    if key not in seen:
+        seen[key] = False  # while it is looked at: it may read itself
+        seen[key] = _repeats(scope, columns, known, seen)
+    return seen[key]
+
+
+def _repeats(scope: Scope, columns: frozenset[str], known: dict[int, Grain], seen: Repeated) -> bool:
     query = scope.expression
     if isinstance(query, exp.SetOperation):
-        return any(_may_repeat(side, columns, known) for side in scope.set_operation_scopes or ())
-    if not isinstance(query, exp.Select) or query.args.get("group") or query.args.get("distinct"):
-        return False
-    if any(e.find(exp.AggFunc) and not e.find(exp.Window) for e in query.expressions):
+        return any(_may_repeat(side, columns, known, seen) for side in scope.set_operation_scopes or ())
+    if not isinstance(query, exp.Select):
         return False
     grain = known.get(id(query))
+    outputs = [e for e in query.expressions if e.alias_or_name.lower() in columns or e.is_star]
+    grouped = bool(query.args.get("group"))
+    distinct = query.args.get("distinct")
+    if distinct is not None and not distinct.args.get("on"):
+        return False
+    if grouped or any(e.find(exp.AggFunc) and not e.find(exp.Window) for e in query.expressions):
+        outputs = [e for e in outputs if not e.find(exp.AggFunc)]  # what is summed in a group is judged there
+        if not outputs:
+            return False
     if grain is None:
         return bool(joins_of(query) or query.args.get("laterals"))
     if len(grain.sources) > 1:
-        homes = set()
-        for e in query.expressions:
-            if e.alias_or_name.lower() in columns or e.is_star:
-                homes |= {home[0] for c in e.find_all(exp.Column) if (home := grain.home(c))} or set(grain.sources)
-        if any(grain.reached(set(), {home}) != set(grain.sources) for home in homes or set(grain.sources)):
+        homes = {home[0] for e in outputs for c in e.find_all(exp.Column) if (home := grain.home(c))} or set(
+            grain.sources
+        )
+        groups = (
+            {home for e in groups_of(grain) or () if isinstance(e, exp.Column) and (home := grain.home(e))}
+            if grouped
+            else set()
+        )
+        one_each = {
+            alias
+            for alias, source in grain.sources.items()
+            if any({(alias, c) for c in k} >= groups for k in source.keys)
+        }
+        if any(
+            grain.reached(set(), {home}) != set(grain.sources) and not (grouped and home in one_each) for home in homes
+        ):
             return True
-    return any(_may_repeat(s, columns, known) for _, s in scope.selected_sources.values() if isinstance(s, Scope))
+    inner = (s for _, s in scope.selected_sources.values() if isinstance(s, Scope))
+    passed = frozenset(c.name.lower() for e in outputs for c in e.find_all(exp.Column)) | columns
+    return any(_may_repeat(s, passed, known, seen) for s in inner)
 
 
 def _alarm(tree: exp.Expr, findings: list[tuple[int, list[Finding]]], context: Context, probe: Probe) -> Alarm:
@@ -172,7 +215,7 @@ def _judge(measure: Measure, grain: Grain, probe: Probe) -> Finding | None:
         is_whole = measure.is_plain and _has_grand_total(grain.select)
     everything = set(grain.sources)
     fixed = {home for e in groups if isinstance(e, exp.Column) and (home := grain.home(e))}
-    starts = [set(measure.aliases)] if measure.aliases else [{alias} for alias in grain.sources]
+    starts = [{alias} for alias in measure.aliases or grain.sources]  # one row of one of them for each row counted
 
     def unique(table: Table, columns: frozenset[str]) -> bool:
         return bool(probe.unique(table, columns))
@@ -182,6 +225,8 @@ def _judge(measure: Measure, grain: Grain, probe: Probe) -> Finding | None:
             if grain.reached(fixed, start, is_unique) == everything:
                 return None
     text = measure.outer.sql(probe.dialect)
+    if len(measure.aliases) > 1 and grain.reached(fixed, set(measure.aliases), unique) == everything:
+        raise NotChecked(f"{text}, which takes values of several tables for each pair of their rows")
     if not is_whole or (isinstance(window, exp.Window) and grain.select.args.get("group")):
         raise NotChecked(text)
     if not measure.aliases:
@@ -287,5 +332,7 @@ def _difference(before: QueryResult, after: QueryResult) -> str:
         pairs = zip(before.columns, before.rows[0], after.rows[0], strict=False)
         told = [f"{c.name} is {_cell(b)} instead of {_cell(a)}" for c, a, b in pairs if _row((a,)) != _row((b,))]
         return ", ".join(told[:3])
+    if len(before.rows) != len(after.rows):
+        return f"there are {len(after.rows):,} rows instead of {len(before.rows):,}"
     changed = Counter(map(_row, after.rows)) - Counter(map(_row, before.rows))
     return f"{changed.total():,} of {len(after.rows):,} rows differ"

@@ -16,6 +16,7 @@ from sql_tools.warehouses.probe import Probe
 from sql_tools.words import fold
 
 MAX_TOLD = 3
+MAX_VALUES = 5000
 OF_MONTHS = (exp.Month, exp.Quarter, exp.Week, exp.WeekOfYear, exp.Day, exp.DayOfMonth, exp.Monthname)
 MONTH_FORMATS = ("%m", "%b", "%B", "%-m", "MM", "MON", "MMMM", "Mon")
 
@@ -27,12 +28,25 @@ def categories_are_spelt_alike(grain: Grain, context: Context, probe: Probe) -> 
         if table is None or stored is None or kind_of(stored.type) != "text":
             continue
         alike: defaultdict[str, list[str]] = defaultdict(list)
-        for value in probe.values(table, stored.name) or ():
+        for value in _values(column, grain, probe) if not texts else probe.values(table, stored.name) or ():
             alike[fold(value)].append(value)
-        several = [values for key, values in alike.items() if len(values) > 1 and (not texts or key in texts)]
+        several = [
+            values
+            for key, values in alike.items()
+            if len(values) > 1 and (not texts or (key in {fold(t) for t in texts} and not set(values) <= texts))
+        ]
         if several:
             shown = "; ".join(" and ".join(f"'{v}'" for v in values[:MAX_TOLD]) for values in several[:MAX_TOLD])
             yield f"{stored.name} of {table.name} has one value in several spellings: {shown}"
+
+
+def _values(column: exp.Column, grain: Grain, probe: Probe) -> list[str]:
+    """The column's values among the rows that the SELECT keeps, if they are not too many."""
+    rows = rows_of(grain).select(exp.alias_(column.copy(), "v_")).distinct()
+    result = probe.run(with_ctes(rows, grain.select), max_rows=MAX_VALUES)
+    return (
+        [] if result is None or result.truncated else sorted(str(row[0]) for row in result.rows if row[0] is not None)
+    )
 
 
 def _categories(grain: Grain) -> Iterator[tuple[exp.Column, set[str]]]:
@@ -46,7 +60,7 @@ def _categories(grain: Grain) -> Iterator[tuple[exp.Column, set[str]]]:
     where = grain.select.args.get("where")
     for node in where.find_all(exp.EQ, exp.NEQ, exp.In) if where else ():
         others = node.expressions if isinstance(node, exp.In) else [node.expression]
-        texts = {fold(other.name) for other in others if other.is_string}
+        texts = {other.name for other in others if other.is_string}
         if isinstance(node.this, exp.Column) and texts and node.find_ancestor(exp.Select) is grain.select:
             yield node.this, texts
 
@@ -54,6 +68,8 @@ def _categories(grain: Grain) -> Iterator[tuple[exp.Column, set[str]]]:
 def months_keep_their_year(grain: Grain, context: Context, probe: Probe) -> Iterator[str]:
     """Where rows are grouped by a month, a quarter or a week, those of several years are not put together."""
     groups = groups_of(grain) or []
+    if any(years.find_ancestor(exp.Filter, exp.If) for years in own(grain.select, exp.Year)):
+        return  # a column for each year
     for group in groups:
         date = _cycle_of(group)
         if date is None or any(_tells_years(other, date) for other in groups if other is not group):

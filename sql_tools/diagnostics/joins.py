@@ -17,10 +17,13 @@ from sql_tools.warehouses.probe import Probe
 def no_match_counts_nothing(grain: Grain, context: Context, probe: Probe) -> Iterator[str]:
     """COUNT(*) over a LEFT JOIN is 1, not 0, for a row that nothing matches."""
     joins = grain.select.args.get("joins") or []
-    stars = [count for count in own(grain.select, exp.Count) if isinstance(count.this, exp.Star)]
-    if len(joins) != 1 or joins[0].side != "LEFT" or not any(_is_plain(count) for count in stars):
+    if len(joins) != 1 or joins[0].side not in ("LEFT", "RIGHT") or not grain.select.args.get("group"):
         return
-    right = joins[0].this.alias_or_name.lower()
+    first = grain.select.args["from_"].this.alias_or_name.lower()
+    right = joins[0].this.alias_or_name.lower() if joins[0].side == "LEFT" else first
+    counts = [count for count in own(grain.select, exp.Count) if _is_plain(count) and _counts_rows(count, right, grain)]
+    if not counts:
+        return
     key = next((name for pair in grain.equalities for name in pair if name and name[0] == right), None)
     if key is None or right in _named(grain):
         return
@@ -32,8 +35,14 @@ def no_match_counts_nothing(grain: Grain, context: Context, probe: Probe) -> Ite
         query = query.where(where.this.copy())
     found = probe.run(with_ctes(query, grain.select))
     if found is not None and found.rows and found.rows[0][0]:
-        told = f"COUNT(*) counts 1 where no row of {grain.sources[right].shown} matches, {found.rows[0][0]:,} times"
+        told = f"{counts[0].sql(context.dialect)} counts 1 where no row of {grain.sources[right].shown} matches, {found.rows[0][0]:,} times"
         yield f"{told}; COUNT({column.sql(context.dialect)}) counts 0"
+
+
+def _counts_rows(count: exp.Expr, beside: str, grain: Grain) -> bool:
+    """Does it count every joined row: `*`, a number, or columns of the side that is always there?"""
+    homes = [grain.home(column) for column in count.find_all(exp.Column) if not isinstance(column.this, exp.Star)]
+    return not count.find(exp.Distinct) and all(home is not None and home[0] != beside for home in homes)
 
 
 def joins_keep_to_keys(grain: Grain, context: Context, probe: Probe) -> Iterator[str]:

@@ -18,9 +18,15 @@ def not_in_meets_no_null(grain: Grain, context: Context, probe: Probe) -> Iterat
     """No list behind NOT IN holds a NULL; NotChecked where a list depends on the row outside."""
     select = grain.select
     for node in _lists(select):
-        shown = node.sql(context.dialect)
+        shown = (
+            (node.find_ancestor(exp.Not) or node).sql(context.dialect)
+            if isinstance(node, exp.In)
+            else node.sql(context.dialect)
+        )
+        if isinstance(node.this.unnest(), exp.Tuple):
+            raise NotChecked(f"whether {shown} meets a NULL")
         if any(isinstance(one, exp.Null) for one in node.args.get("expressions") or []):
-            yield f"{shown} lets no row through: there is a NULL in the list"
+            yield f"{shown} is true for no row: there is a NULL in the list"
             continue
         query = _query(node)
         if query is None:
@@ -33,7 +39,7 @@ def not_in_meets_no_null(grain: Grain, context: Context, probe: Probe) -> Iterat
         result = probe.run(with_ctes(found, select))
         if result is not None and result.rows:
             what = f"{column} is NULL in some row of it" if column else "it holds a NULL"
-            yield f"{shown} lets no row through: {what}; leave those out with IS NOT NULL, or write NOT EXISTS"
+            yield f"{shown} is true for no row: {what}; leave those out with IS NOT NULL, or write NOT EXISTS"
 
 
 def _lists(select: exp.Select) -> Iterator[exp.Expr]:

@@ -18,6 +18,9 @@ from sql_tools.warehouses.probe import Probe, table_of
 
 def ratios_can_differ(grain: Grain, context: Context, probe: Probe) -> Iterator[str]:
     """No part is divided by itself: the same number twice, or rows picked by what WHERE has already kept."""
+    for share in own(grain.select, exp.Avg):
+        for kept in repeated(share, grain.select) if isinstance(share.this, exp.Case) else ():
+            yield f"WHERE keeps only rows with {kept.sql(context.dialect)}, so {share.sql(context.dialect)} is of these alone"
     for ratio in own(grain.select, exp.Div):
         part, whole = bare(ratio.this), bare(ratio.expression)
         if part.find(exp.AggFunc) is None:

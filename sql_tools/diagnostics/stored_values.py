@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from sqlglot import exp
 
 from sql_tools.models import Column, Context, Table
-from sql_tools.query.grain import Grain, stored_column
+from sql_tools.query.grain import Grain, own, stored_column
 from sql_tools.query.identifiers import identifier
 from sql_tools.query.types import kind_of
 from sql_tools.warehouses.probe import Probe, table_of
@@ -19,11 +19,15 @@ def values_are_held(grain: Grain, context: Context, probe: Probe) -> Iterator[st
         column, texts = _compared(node)
         home = grain.home(column) if column is not None else None
         table, stored = stored_column(home, grain)
-        if table is None or stored is None or kind_of(stored.type) != "text" or not table.row_count:
+        if table is None or stored is None or not _is_text(stored) or not table.row_count:
             continue
         for text in texts:
             if text not in stored.values and is_held(text, table, stored, probe) is False:
                 yield f"no row of {table.name} holds '{text}' in {stored.name}{nearest_words(text, table, stored, probe)}"
+
+
+def _is_text(stored: Column) -> bool:
+    return kind_of(stored.type) == "text" or stored.type.upper().startswith("ENUM")
 
 
 def is_held(text: str, table: Table, stored: Column, probe: Probe) -> bool | None:
@@ -71,6 +75,12 @@ def _comparisons(grain: Grain) -> Iterator[exp.Expr]:
     clauses = [select.args.get("where"), *(join.args.get("on") for join in select.args.get("joins") or [])]
     for clause in filter(None, clauses):
         yield from (n for n in clause.find_all(exp.EQ, exp.NEQ, exp.In) if n.find_ancestor(exp.Select) is select)
+    for kind in (exp.EQ, exp.NEQ, exp.In):
+        yield from (
+            n
+            for n in own(select, kind)
+            if n.find_ancestor(exp.If, exp.Filter, exp.Having, exp.Qualify, exp.Select) is not select
+        )
 
 
 def _compared(node: exp.Expr) -> tuple[exp.Column | None, list[str]]:

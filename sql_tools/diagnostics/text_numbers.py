@@ -14,6 +14,7 @@ from sql_tools.query.grain import Grain, own, stored_column
 from sql_tools.query.types import kind_of
 from sql_tools.warehouses.probe import Probe
 
+MOSTLY = 0.8  # the share of values that are numbers, where a text column holds numbers
 MANY = 0.1  # the share of values that a cast may turn into NULL without a word
 
 
@@ -21,12 +22,18 @@ def casts_keep_values(grain: Grain, context: Context, probe: Probe) -> Iterator[
     """No TRY_CAST turns all, or many, of the values it is given into NULL."""
     for cast in own(grain.select, exp.TryCast):
         inner = cast.this
+        if isinstance(cast.parent, exp.Count):  # how many can be read is what is asked
+            continue
+        filtered = cast.find_ancestor(exp.Filter, exp.Select)
         if cast.find(exp.AggFunc, exp.Query) or not inner.find(exp.Column):
             continue
         if not all(grain.home(column) for column in cast.find_all(exp.Column)):
             continue
         counts = [exp.Count(this=inner.copy()), exp.Count(this=cast.copy())]
-        result = probe.run(with_ctes(rows_of(grain).select(*counts), grain.select))
+        rows = rows_of(grain).select(*counts)
+        if isinstance(filtered, exp.Filter):
+            rows = rows.where(filtered.expression.this.copy())
+        result = probe.run(with_ctes(rows, grain.select))
         if result is None or not result.rows:
             continue
         given, kept = result.rows[0]
@@ -74,7 +81,7 @@ def _meant(key: exp.Expr, select: exp.Select) -> exp.Expr | None:
 
 def _out_of_order(column: exp.Column, use: exp.Expr, grain: Grain, probe: Probe) -> tuple[str, str] | None:
     """Two texts, the first after the second as text and below it as a number, of the rows that the other conditions keep; None
-    where some value is no number."""
+    where a value in five is no number."""
     rows = rows_of(grain)
     if where := rows.args.get("where"):
         others = [part for part in parts_of(where.this) if part != use]
@@ -93,7 +100,7 @@ def _out_of_order(column: exp.Column, use: exp.Expr, grain: Grain, probe: Probe)
     )
     total = exp.select("COUNT(*)", "COUNT(n_)").from_(inner.copy().distinct().subquery("v_"))
     sums = probe.run(with_ctes(total, grain.select))
-    if sums is None or not sums.rows or sums.rows[0][0] < 2 or sums.rows[0][0] > sums.rows[0][1]:
+    if sums is None or not sums.rows or sums.rows[0][0] < 2 or sums.rows[0][1] < MOSTLY * sums.rows[0][0]:
         return None
     pair = exp.select("t_", "s_").from_(middle.subquery("w_")).where("n_ < m_").limit(1)
     result = probe.run(with_ctes(pair, grain.select))

@@ -54,7 +54,7 @@ def _bind(asked: _Same) -> Bound:
     schema = _schema(tree, context)
     try:
         tree = qualify(
-            tree, dialect=context.dialect, schema=schema, expand_stars=False, quote_identifiers=False, identify=False
+            tree, dialect=context.dialect, schema=schema, expand_stars=True, quote_identifiers=False, identify=False
         )
         tree = annotate_types(tree, schema=schema, dialect=context.dialect)
     except (SqlglotError, RecursionError) as error:
@@ -87,6 +87,8 @@ def _with_fields(tree: exp.Expr) -> Bound:
 def _schema(tree: exp.Expr, context: Context) -> MappingSchema:
     """The stored tables in it, each under a name of its own: so that schemas, quotes and case need no second look."""
     columns: dict[str, object] = {}
+    for number, values in enumerate(list(tree.find_all(exp.Values))):
+        _name_values(values, number, context.dialect)
     for node in list(tree.find_all(exp.Table)):
         if not isinstance(node.this, exp.Identifier) or names_cte(node, context.dialect):
             continue
@@ -103,6 +105,25 @@ def _schema(tree: exp.Expr, context: Context) -> MappingSchema:
         node.set("catalog", None)
         columns[name] = _columns(meant[0], context.dialect)
     return MappingSchema(columns, dialect=context.dialect, normalize=False)
+
+
+def _name_values(values: exp.Values, number: int, dialect: str) -> None:
+    """Columns of VALUES that have no names get those the engine gives them: col0 in DuckDB, COLUMN1 in Snowflake."""
+    home = values.parent if isinstance(values.parent, exp.Subquery) and values.parent.alias else values
+    alias = home.args.get("alias") or exp.TableAlias(this=exp.to_identifier(f"values_{number}__"))
+    width = (
+        len(values.expressions[0].expressions)
+        if values.expressions and isinstance(values.expressions[0], exp.Tuple)
+        else 0
+    )
+    if (
+        isinstance(values.find_ancestor(exp.From, exp.Join, exp.Select), (exp.From, exp.Join))
+        and not alias.columns
+        and width
+    ):
+        names = [f"col{n}" if dialect == "duckdb" else f"COLUMN{n + 1}" for n in range(width)]
+        alias.set("columns", [exp.to_identifier(name) for name in names])
+        home.set("alias", alias)
 
 
 def _columns(table: Table, dialect: str) -> dict[str, object]:

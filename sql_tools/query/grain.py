@@ -8,7 +8,7 @@ Given up: FROM with PIVOT, or with a source whose columns have no known names, i
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sqlglot import exp
 from sqlglot.optimizer.scope import Scope, traverse_scope
@@ -20,7 +20,10 @@ from sql_tools.query.tables import tables_meant
 Name = tuple[str, str]  # alias, column; lower case
 IsUnique = Callable[[Table, frozenset[str]], bool]
 Equality = tuple[Name, Name | None]  # the second is None for a constant
-Outputs = tuple[list[str], tuple[frozenset[str], ...]]  # lower-case columns of a query, and its keys
+Origins = dict[str, tuple[Table, Column]]  # lower-case columns of a query that are stored ones, as they stand
+Outputs = tuple[
+    list[str], tuple[frozenset[str], ...], Origins
+]  # lower-case columns of a query, its keys, where they come from
 Known = dict[int, Outputs]  # by the scope's id: a CTE that many read is looked at once
 
 
@@ -33,6 +36,7 @@ class Source:
     keys: tuple[frozenset[str], ...]
     table: Table | None = None
     shown: str = ""
+    origins: Origins = field(default_factory=dict, compare=False)
 
 
 class Grain:
@@ -162,10 +166,9 @@ def _source(node: exp.Expr, scope: Scope, context: Context, known: Known) -> Sou
     if isinstance(inner, Scope):
         if id(inner) not in known:
             known[id(inner)] = _output(inner, context, known)
-        columns, keys = known[id(inner)]
         renamed = [c.name.lower() for c in node.args["alias"].columns] if node.args.get("alias") else []
-        usable = bool(columns) and not renamed
-        return Source(alias.lower(), tuple(columns), keys, shown=alias) if usable else None
+        columns, keys, origins = _called(known[id(inner)], renamed)
+        return Source(alias.lower(), tuple(columns), keys, shown=alias, origins=origins) if columns else None
     table = stored(node, context) if isinstance(node, exp.Table) else None
     if table is None:
         return None
@@ -179,6 +182,12 @@ def _made_rows(node: exp.Expr, alias: str) -> Source | None:
     given = node.args.get("alias")
     columns = [c.name.lower() for c in given.columns] if isinstance(given, exp.TableAlias) else []
     keys: tuple[frozenset[str], ...] = ()
+    if isinstance(node, exp.Values) and not columns and isinstance(node.expressions[0], exp.Tuple):
+        width = len(node.expressions[0].expressions)
+        columns = [
+            *(f"col{n}" for n in range(width)),
+            *(f"column{n + 1}" for n in range(width)),
+        ]  # DuckDB's, Snowflake's
     query = node.this.unnest() if isinstance(node, exp.Lateral) and isinstance(node.this, exp.Expr) else None
     if isinstance(query, exp.Select) and not query.is_star:
         columns = columns or [e.alias_or_name.lower() for e in query.expressions]
@@ -208,11 +217,14 @@ def stored(node: exp.Table, context: Context) -> Table | None:
 def _output(scope: Scope, context: Context, known: Known) -> Outputs:
     """The lower-case output columns of a subquery or CTE, and the keys its shape gives them."""
     query = scope.expression
+    if isinstance(query, exp.Values) and (made := _made_rows(query, "values")) is not None:
+        return _called((list(made.columns), made.keys, {}), [name.lower() for name in scope.outer_columns])
     if not isinstance(query, exp.Query):
-        return [], ()
+        return [], (), {}
+    outer = [name.lower() for name in scope.outer_columns]
     names = _names_of(query, scope, context, known)
     if not names or not isinstance(query, exp.Select):
-        return names, (frozenset(names),) if query.args.get("distinct") else ()
+        return _called((names, (frozenset(names),) if query.args.get("distinct") else (), {}), outer)
     keys: list[frozenset[str]] = []
     if group := query.args.get("group"):
         plain = {e.unalias().sql().lower(): e.alias_or_name.lower() for e in query.expressions}
@@ -226,7 +238,40 @@ def _output(scope: Scope, context: Context, known: Known) -> Outputs:
         keys += _passed_on(query, sources)
     if query.args.get("distinct"):
         keys.append(frozenset(names))
-    return names, tuple(keys)
+    origins = _origins(query, _sources(scope, context, known))
+    return _called((names, tuple(keys), origins), outer)
+
+
+def _called(outputs: Outputs, names: list[str]) -> Outputs:
+    """The outputs under the names an alias gives the first of them."""
+    columns, keys, origins = outputs
+    if not names or not columns:
+        return outputs
+    renamed = [*names, *columns[len(names) :]]
+    to = dict(zip(columns, renamed, strict=False))
+    moved = tuple(frozenset(to[c] for c in key) for key in keys if all(c in to for c in key))
+    return renamed, moved, {to[c]: home for c, home in origins.items() if c in to}
+
+
+def _origins(query: exp.Select, sources: dict[str, Source]) -> Origins:
+    """The stored column behind each output that is one as it stands."""
+    if not sources:
+        return {}
+    grain, found = Grain(query, sources), Origins()
+    for e in query.expressions:
+        if e.is_star:
+            for source in sources.values():
+                found |= {c: home for c in source.columns if (home := _stored_in(source, c)) is not None}
+        elif isinstance(e.unalias(), exp.Column) and (name := grain.home(e.unalias())):
+            home = _stored_in(sources[name[0]], name[1])
+            found |= {e.alias_or_name.lower(): home} if home else {}
+    return found
+
+
+def _stored_in(source: Source, column: str) -> tuple[Table, Column] | None:
+    if source.table is None:
+        return source.origins.get(column)
+    return next(((source.table, c) for c in source.table.columns if c.name.lower() == column), None)
 
 
 def _names_of(query: exp.Query, scope: Scope, context: Context, known: Known) -> list[str]:
@@ -256,6 +301,10 @@ def _passed_on(query: exp.Select, sources: dict[str, Source]) -> Iterator[frozen
     """Keys of the inner tables that give each row of the subquery at most once, in the subquery's names."""
     grain = Grain(query, sources)
     renamed: dict[Name, str] = {}
+    if any(
+        e.find(exp.Explode, exp.Posexplode) for e in query.expressions
+    ):  # SELECT id, UNNEST(list): many rows for one
+        return
     for e in query.expressions:
         column = e.unalias()
         if e.is_star:
@@ -295,8 +344,6 @@ def groups_of(grain: Grain) -> list[exp.Expr] | None:
 
 
 def stored_column(home: Name | None, grain: Grain) -> tuple[Table | None, Column | None]:
-    """The catalog's table and column behind an alias and name; None for a subquery's."""
-    table = grain.sources[home[0]].table if home else None
-    if home is None or table is None:
-        return None, None
-    return table, next((c for c in table.columns if c.name.lower() == home[1]), None)
+    """The catalog's table and column behind an alias and name, through subqueries that pass it on as it stands; else None."""
+    found = _stored_in(grain.sources[home[0]], home[1]) if home else None
+    return found if found else (None, None)

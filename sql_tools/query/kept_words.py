@@ -54,7 +54,8 @@ PHRASES = {  # what may be lost, what may come in its place, and a word that mus
         ("rlike", "regexp_like", ""), ("regexp", "regexp_like", ""), ("number", "decimal", ""), ("numeric", "decimal", ""),
         ("expr => scale =>", "", ""), ("to_date", "date", ""), ("to_time", "time", ""), ("to_timestamp", "timestamp", ""),
         ("to_timestamp_ntz", "timestampntz", ""), ("to_timestamp_ntz", "to_timestamp", ""),
-        ("", "between and current", "preceding"), ("fetch", "limit", ""),
+        ("", "between and current", "preceding"), ("fetch", "limit", ""), ("minus", "except", ""), ("top", "limit", ""),
+        ("trunc", "date_trunc", ""), ("sample", "tablesample bernoulli", ""), ("sample", "tablesample", ""),
     ),
 }  # fmt: skip
 SYNONYMS = {"dow": "dayofweek", "doy": "dayofyear"}
@@ -223,6 +224,8 @@ def _same(word: str, other: str, dialect: str) -> bool:
         return True
     if word[:1] in ("'", "#") and other[:1] in ("'", "#") and plain == plain_2 and re.fullmatch(r"-?[\d.]+", plain):
         return True
+    if word[:1] == other[:1] == "'" and plain == plain_2 and (span := re.fullmatch(r"-?[\d.]+ (\w+)", plain)):
+        return span[1] in UNITS  # INTERVAL '1 day' is written INTERVAL '1 DAY'
     if word[:1] == other[:1] == "'":
         same_format = dialect == "snowflake" and plain == plain_2 and _differ_in_formats(word, other)
         return same_format or (

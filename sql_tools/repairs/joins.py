@@ -20,7 +20,8 @@ Step = tuple[ForeignKey, Table]  # a key, and the table that it finds one row of
 
 
 def joined_by_keys(tree: exp.Expr, context: Context) -> list[Change]:
-    """A join on a column that its table lacks follows the one key between the two tables."""
+    """A join on a column that its table lacks follows the one key between the two tables, where the column is called like the key
+    or like the other table."""
     changes = []
     unknown = {id(column): reach for column, reach in unknown_columns(tree, context)}
     for equal in list(tree.find_all(exp.EQ)):
@@ -34,7 +35,13 @@ def joined_by_keys(tree: exp.Expr, context: Context) -> list[Change]:
             continue
         ends = [(side.table, node) for side in sides if (node := reach.node(side.table)) is not None]
         keys = list(_keys_between(ends, context)) if len(ends) == 2 and ends[0][0] != ends[1][0] else []
-        if len(keys) == 1 and isinstance(equal.find_ancestor(exp.Join, exp.Select), exp.Join):
+        lacking = [side for side in sides if id(side) in unknown and isinstance(side, exp.Column)]
+        if (
+            len(keys) == 1
+            and isinstance(equal.find_ancestor(exp.Join, exp.Select), exp.Join)
+            and all(_means_key(side, keys[0], dict(ends)) for side in lacking)
+            and not _is_used(keys[0], tree, equal)
+        ):
             before = equal.sql(context.dialect)
             equal.replace(keys[0])
             why = f"one of these columns does not exist, and this is the only key between {ends[0][0]} and {ends[1][0]}"
@@ -42,17 +49,49 @@ def joined_by_keys(tree: exp.Expr, context: Context) -> list[Change]:
     return changes
 
 
+def _means_key(side: exp.Column, key: exp.EQ, nodes: dict[str, exp.Table]) -> bool:
+    """Is the column that does not exist called like either end of the key, or like the table at the other end?"""
+    own = next(end for end in (key.this, key.expression) if same(end.table, side.table))
+    other = key.expression if own is key.this else key.this
+    table = nodes[other.table].name
+    return nearly(side.name, own.name, "") or nearly(side.name, other.name, table) or nearly(side.name, table, "")
+
+
+def _is_used(key: exp.EQ, tree: exp.Expr, but: exp.Expr) -> bool:
+    """Does another condition join by the key's referring column already, so that a second join by it is not what is meant?"""
+    refers = (key.this.table.casefold(), key.this.name.casefold())
+    for equal in tree.find_all(exp.EQ):
+        sides = {
+            (s.table.casefold(), s.name.casefold()) for s in (equal.this, equal.expression) if isinstance(s, exp.Column)
+        }
+        if equal is not but and len(sides) == 2 and refers in sides:
+            return True
+    return False
+
+
 def missing_tables(tree: exp.Expr, context: Context) -> list[Change]:
     """A column that no table in FROM has, but one table has that keys find one row of, brings that table into FROM."""
     changes: list[Change] = []
-    for column, reach in list(unknown_columns(tree, context)):
+    while len(changes) < MAX_STEPS and (change := _one_missing(tree, context)) is not None:
+        changes.append(change)
+    return changes
+
+
+def _one_missing(tree: exp.Expr, context: Context) -> Change | None:
+    for column, reach in unknown_columns(tree, context):
         select = reach.scope.expression
         if not isinstance(select, exp.Select) or not _may_come_from_elsewhere(column, reach):
             continue
         ways = list(_ways(column, reach, context))
-        if len(ways) == 1:
-            changes.append(_join(select, column, *ways[0], context))
-    return changes
+        stars = [e for e in select.expressions if isinstance(e, exp.Star)]
+        if len(ways) == 1 and not any(star.args.get(key) for star in stars for key in ("except_", "replace", "rename")):
+            for star in stars:  # what it stood for before
+                aliases = [identifier(alias, context.dialect) for alias in reach.sources]
+                at = select.expressions.index(star)
+                own = [exp.Column(this=exp.Star(), table=alias) for alias in aliases]
+                select.set("expressions", [*select.expressions[:at], *own, *select.expressions[at + 1 :]])
+            return _join(select, column, *ways[0], context)
+    return None
 
 
 def _keys_between(ends: list[tuple[str, exp.Table]], context: Context) -> Iterator[exp.EQ]:
@@ -73,7 +112,9 @@ def _may_come_from_elsewhere(column: exp.Column, reach: Reach) -> bool:
         return False
     named = column.table and reach.source(column.table) is not None
     return not named and not any(
-        nearly(column.name, stored) for columns in reach.sources.values() for stored in columns or ()
+        nearly(column.name, stored, reach.table_name(source))
+        for source, columns in reach.sources.items()
+        for stored in columns or ()
     )
 
 

@@ -20,6 +20,9 @@ def stored_texts(tree: exp.Expr, context: Context) -> list[Change]:
             if literal.is_string and literal.find_ancestor(exp.Select) is grain.select:
                 stored = _compared_with(literal, grain)
                 alike = [v for v in stored.values if fold(v) == fold(literal.name)] if stored else []
+                listed = literal.parent.expressions if isinstance(literal.parent, exp.In) else []
+                if any(other.name == text for other in listed for text in alike):
+                    continue  # `IN ('DONE', 'done')` asks for the stored one already
                 if stored and literal.name not in stored.values and len(alike) == 1:
                     before, after = literal.sql(context.dialect), exp.Literal.string(alike[0])
                     literal.replace(after)
@@ -33,6 +36,8 @@ def stored_texts(tree: exp.Expr, context: Context) -> list[Change]:
 def _compared_with(literal: exp.Literal, grain: Grain) -> Column | None:
     """The stored column of text that a literal is compared with, if all its values are known."""
     parent = literal.parent
+    if literal.find_ancestor(exp.Where, exp.Having, exp.Join, exp.Qualify, exp.If, exp.Case, exp.Filter) is None:
+        return None  # what is shown, not what is asked for
     if isinstance(parent, (exp.EQ, exp.NEQ)):
         other = parent.expression if parent.this is literal else parent.this
     elif isinstance(parent, exp.In):

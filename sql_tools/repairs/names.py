@@ -5,7 +5,7 @@ plural or an underscore, a text in double quotes, a table outside the default sc
 choose between two readings.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from sqlglot import exp
 
@@ -119,9 +119,15 @@ def _only_reading(column: exp.Column, reach: Reach) -> tuple[exp.Expr, str] | No
         if len(behind) == 1 and any(home[0] == behind[0] for home in homes):
             stored = next(stored for source, stored in homes if source == behind[0])
             return _column((behind[0], stored), dialect), f"{column.table} is called {behind[0]} here"
+    named = reach.source(column.table) if column.table else None
+    if named is not None:  # under its own alias first; one of the query around it is not moved in here
+        near = [near for near in _nearly(column, reach, reach.outer | reach.sources) if near[0] == named]
+        if near or named not in reach.sources:
+            what = f"{problem}; the only name like it is {near[0][1]}" if near else ""
+            return (_column(near[0], dialect), what) if len(near) == 1 else None
     if len(homes) == 1:
         return _column(homes[0], dialect), f"{problem}; only {homes[0][0]} has it"
-    near = list(_nearly(column, reach)) if not homes else []
+    near = list(_nearly(column, reach, reach.sources)) if not homes else []
     if len(near) == 1:
         return _column(
             near[0], dialect, qualified=bool(column.table)
@@ -158,20 +164,22 @@ def _equal_homes(column: exp.Column, reach: Reach) -> tuple[str, str] | None:
     return homes[0] if {home[0].casefold() for home in homes} <= joined else None
 
 
-def _nearly(column: exp.Column, reach: Reach) -> Iterator[tuple[str, str]]:
-    """Columns that differ only by a prefix, a plural or underscores; `city.city` is `city.name`."""
-    written = _bare(column.name)
-    for source, columns in reach.sources.items():
-        node = reach.node(source)
+def _nearly(column: exp.Column, reach: Reach, sources: Mapping[str, list[str] | None]) -> Iterator[tuple[str, str]]:
+    """Columns whose name is the written one but for a plural, underscores or the table's name."""
+    for source, columns in sources.items():
         for stored in columns or ():
-            is_name = node is not None and _bare(node.name) == written and _bare(stored) == "name"
-            if nearly(column.name, stored) or is_name:
+            if nearly(column.name, stored, reach.table_name(source)):
                 yield source, stored
 
 
-def nearly(written: str, stored: str) -> bool:
-    """Do the names differ only by a prefix the stored one has, a plural or underscores?"""
-    return len(_bare(written)) > 1 and _bare(written) in (_bare(stored), _bare(stored.partition("_")[2]))
+def nearly(written: str, stored: str, table: str) -> bool:
+    """Do the names differ only by a plural, by underscores, or by the table's name before one of them?
+
+    >>> nearly("singerid", "singer_id", "singer"), nearly("name", "student_name", "students"), nearly("price", "unit_price", "sales")
+    (True, True, False)
+    """
+    own, other, home = _bare(written), _bare(stored), _bare(table)
+    return len(own) > 1 and (own == other or (bool(home) and (home + own == other or own == home + other)))
 
 
 def _bare(name: str) -> str:

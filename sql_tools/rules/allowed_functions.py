@@ -89,7 +89,7 @@ _SNOWFLAKE = """
     to_numeric:1-4 to_binary:1-2 to_object:1 to_timestamp_ntz:1-2 to_timestamp_ltz:1-2 to_timestamp_tz:1-2
     try_to_date:1-2 try_to_time:1-2 try_to_number:1-4 try_to_decimal:1-4 try_to_numeric:1-4 try_to_double:1-2
     try_to_boolean:1 try_to_timestamp:1-2 try_to_timestamp_ntz:1-2 try_to_timestamp_ltz:1-2 try_to_timestamp_tz:1-2
-    try_parse_json:1 try_cast:1-2 time:1-2 date:1-2 haversine:4 array_size:1 object_keys:1 object_construct:0-
+    try_parse_json:1 strip_null_value:1 try_cast:1-2 time:1-2 date:1-2 haversine:4 array_size:1 object_keys:1 object_construct:0-
     object_construct_keep_null:0- object_delete:2- object_pick:2- array_construct:0- array_to_string:2
     array_flatten:1 array_remove_at:2 array_insert:3 array_generate_range:2-3 array_sort:1-3 array_cat:2
     arrays_overlap:2 get:2 get_path:2 get_ignore_case:2 as_array:1 as_object:1 as_integer:1 as_double:1 as_char:1

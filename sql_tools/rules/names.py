@@ -167,6 +167,16 @@ class Reach:
             lines.append(f"{name} is a column of {', '.join(elsewhere[:5])}: join it")
         return ". ".join(lines) + "." if lines else ""
 
+    def table_name(self, source: str) -> str:
+        """The stored name behind an alias of this scope or of one around it; "" for a subquery or CTE."""
+        scope: Scope | None = self.scope
+        while scope is not None:
+            if source in scope.selected_sources:
+                behind = scope.selected_sources[source][1]
+                return behind.name if isinstance(behind, exp.Table) else ""
+            scope = scope.parent
+        return ""
+
     def node(self, source: str) -> exp.Table | None:
         """The stored table that an alias of this scope stands for; None for a subquery or CTE."""
         node, behind = self.scope.selected_sources.get(source, (None, None))

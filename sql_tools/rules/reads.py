@@ -107,7 +107,7 @@ def only_known_functions(tree: exp.Expr, context: Context) -> str:
         name = _called(node)
         if name.lower() in context.limits.allowed_functions or _is_own_view(node, context):
             continue
-        if isinstance(node.parent, exp.Dot) or not _is_listed(node, context.dialect):
+        if (isinstance(node.parent, exp.Dot) and node.arg_key == "expression") or not _is_listed(node, context.dialect):
             raise InvalidSQLError(
                 f"Function {name} is not on the list of functions that only compute.",
                 "Use a standard aggregate, text, number or date function, without a schema or a dot before it.",

@@ -74,7 +74,7 @@ def why(sql: str, warehouse: Warehouse) -> str:
             "SELECT id FROM tags EXCEPT SELECT id FROM orders",
             "Both queries find rows, but EXCEPT takes the second side's rows away.",
         ),
-        ("WITH big AS (SELECT * FROM orders WHERE total > 90) SELECT id FROM big WHERE status = 'opn'", "No row meets status = 'opn'."),
+        ("WITH big AS (SELECT * FROM orders WHERE total > 90) SELECT id FROM big WHERE status = 'opn'", "No row meets status = 'opn'; the nearest stored value is 'open' (5 rows)."),
     ],
 )  # fmt: skip
 def test_the_condition_that_emptied_a_result_is_named(sql: str, reason: str, shop: Warehouse) -> None:

@@ -29,3 +29,11 @@ SELECT name FROM customers WHERE city LIKE 'LIS%'
 # KEEP stored_texts: a text that is shown
 SELECT 'PAID' AS label, COUNT(*) FROM orders WHERE status = 'paid'
 SELECT 'PAID' AS label, COUNT(*) FROM orders WHERE status = 'paid'
+
+# KEEP stored_texts: asked for beside the stored one
+SELECT COUNT(*) FROM orders WHERE status IN ('PAID', 'paid')
+SELECT COUNT(*) FROM orders WHERE status IN ('PAID', 'paid')
+
+# KEEP stored_texts: compared to be shown
+SELECT id, status = 'PAID' AS is_upper FROM orders
+SELECT id, status = 'PAID' AS is_upper FROM orders

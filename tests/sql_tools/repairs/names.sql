@@ -55,3 +55,15 @@ SELECT name FROM custom
 # KEEP table_names: a CTE of a name like a table's
 WITH customer AS (SELECT 1 AS id) SELECT id FROM customer
 WITH customer AS (SELECT 1 AS id) SELECT id FROM customer
+
+# WIN column_names: a key called like its table, from the query around
+SELECT c.name, (SELECT COUNT(*) FROM orders WHERE customer_id = c.customer_id) AS n FROM customers AS c
+SELECT c.name, (SELECT COUNT(*) FROM orders WHERE customer_id = c.id) AS n FROM customers AS c
+
+# KEEP column_names: a column of the query around is not moved into the one inside
+SELECT c.name, (SELECT COUNT(*) FROM orders WHERE customer_id = c.total) AS n FROM customers AS c
+! total
+
+# KEEP column_names: the last word of a name is not the name
+SELECT SUM(price) FROM "Order Details"
+! price
