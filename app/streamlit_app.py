@@ -9,8 +9,8 @@ from app.chat.background import Job
 from app.chat.plain import plain
 from app.chat.render import render_answer, render_note, render_progress, render_trouble
 from app.chat.sidebar import render_sidebar
-from app.chat.suggestions import onboarding_questions, suggest_questions
 from app.chat.turn import Desk, Trouble, settings_or_trouble, start_opening
+from sql_tools.conversation.suggest import onboarding_questions, suggest_questions
 from sql_tools.models import Answer
 from sql_tools.semantic import semantics_of
 from sql_tools.settings import Settings

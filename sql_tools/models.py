@@ -6,6 +6,7 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, model_validator
 
 Status = Literal["answered", "clarify", "abstained", "refused", "failed"]
+Intent = Literal["question", "follow_up", "new_topic", "about_answer", "explain", "help", "vague"]
 Outcome = Literal["passed", "warned", "not_checked"]
 Stage = Literal["retrieve", "judge", "generate", "validate", "repair", "execute", "answer"]
 OnStage = Callable[[Stage, str], None]
@@ -22,10 +23,14 @@ class Record(BaseModel):
 
 
 class Turn(Record):
-    """An earlier question of the same chat and the SQL that answered it."""
+    """An earlier question of the same chat, in full, and the SQL that answered it; further what its answer showed: the columns,
+    how many rows, and a few of them where the model may see values."""
 
     question: str
     sql: str
+    columns: tuple[str, ...] = ()
+    row_count: int | None = None
+    rows: tuple[tuple[str, ...], ...] = ()
 
 
 class Question(Record):
@@ -297,6 +302,15 @@ class Proof(Record):
     checks: tuple[Check, ...]
 
 
+class Chart(Record):
+    """The chart that was asked for, by the names of columns; `series` is the column that splits it, or empty."""
+
+    type: Literal["bar", "line", "pie", "scatter"]
+    x: str
+    y: str
+    series: str = ""
+
+
 class Answer(Record):
     """The outcome of one question: the JSON contract of `ask --json`, field for field."""
 
@@ -316,4 +330,9 @@ class Answer(Record):
     model: str = ""
     timings: dict[str, float] = {}
     proof: Proof | None = None
+    intent: Intent = "question"
+    resolved_question: str = ""  # a follow-up as a question of its own
+    dropped: tuple[str, ...] = ()  # conditions of the answer above that this one no longer asks for, in words
+    chart: Chart | None = None
+    suggestions: tuple[str, ...] = ()  # questions in full that may be asked next
     rewritten: str = ""  # offered where a check found rows counted twice: the same question, each row counted once

@@ -56,6 +56,17 @@ def answerable_prompt(question: Question, context: Context) -> list[BaseMessage]
     return [SystemMessage(system_text(context)), HumanMessage(f"{schema_text(context)}\n\n{ask}")]
 
 
+def resolve_prompt(text: str, last: Turn, context: Context, *, certain: bool) -> list[BaseMessage]:
+    """The messages that ask, with the same beginning, for a message as one complete question; or NEW, where it may be one."""
+    own = "" if certain else " If it is about something else, answer NEW."
+    ask = (
+        f"{_turn_text(last)}New message: {spoken(text)}\n"
+        "Rewrite the new message as one complete question in its language. Keep every condition, group and measure of the earlier "
+        f"question that the new message does not change.{own} Answer with the question alone.\nComplete question:"
+    )
+    return [SystemMessage(system_text(context)), HumanMessage(f"{schema_text(context)}\n\n{ask}")]
+
+
 def repair_prompt(messages: list[BaseMessage], attempt: Attempt) -> list[BaseMessage]:
     """The messages for another draft, after one that failed: the draft and what is wrong with it."""
     said = QUOTED.sub(lambda m: "'…'" if is_instruction(m.group()) else m.group(), attempt.problem)

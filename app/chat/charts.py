@@ -12,7 +12,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Literal
 
-from app.chat.column_roles import Series, classify
+from sql_tools.conversation.column_roles import Series, classify
 from sql_tools.models import ResultColumn
 
 MAX_BARS = 30

@@ -8,11 +8,11 @@ import streamlit as st
 from app import card
 from app.chat.background import Job
 from app.chat.charts import BigNumber, Plot, natural_chart
-from app.chat.column_roles import classify
 from app.chat.frames import csv_bytes, number_format, to_frame
 from app.chat.plain import plain
 from app.chat.turn import Trouble
 from app.contract import json_line
+from sql_tools.conversation.column_roles import classify
 from sql_tools.models import Answer, Attempt, Change, Check, Proof
 from sql_tools.query.text import pretty
 

@@ -21,10 +21,10 @@ from langchain_core.callbacks import CallbackManagerForLLMRun
 from langchain_core.language_models import SimpleChatModel
 from langchain_core.messages import BaseMessage
 
-from app.chat.suggestions import onboarding_questions, suggest_questions
 from app.commands.kept_answers import read_answer
 from app.contract import json_line
 from sql_tools import Settings, ask, retrieve
+from sql_tools.conversation.suggest import onboarding_questions, suggest_questions
 from sql_tools.copilot import check
 from sql_tools.diff.compare import checked
 from sql_tools.errors import CopilotError

@@ -7,13 +7,32 @@ is left out where there is none. Tables of things (one key column) come before t
 import re
 from collections.abc import Callable, Sequence
 
-from app.chat.column_roles import classify
+from sql_tools.conversation.column_roles import classify
+from sql_tools.conversation.languages import Language
 from sql_tools.models import Column, Semantics, Table
 
 AMOUNT_TYPE = re.compile(r"DECIMAL|NUMERIC|NUMBER|DOUBLE|FLOAT|REAL|INT", re.IGNORECASE)
 TIME_TYPE = re.compile(r"DATE|TIMESTAMP", re.IGNORECASE)
 TEXT_TYPE = re.compile(r"CHAR|TEXT|STRING", re.IGNORECASE)
 GROUPS = range(2, 31)
+ASKED: dict[str, dict[Language, str]] = {
+    "many": {"en": "How many {rows} are there?", "ja": "{rows}は何件ありますか？", "de": "Wie viele {rows} gibt es?"},
+    "each": {
+        "en": "How many {rows} are there for each {column}?",
+        "ja": "{column}ごとの{rows}の件数は？",
+        "de": "Wie viele {rows} gibt es je {column}?",
+    },
+    "year": {
+        "en": "How many {rows} are there per year, by {column}?",
+        "ja": "{column}の年ごとの{rows}の件数は？",
+        "de": "Wie viele {rows} gibt es pro Jahr, nach {column}?",
+    },
+    "top": {
+        "en": "Which 5 {rows} have the highest {column}?",
+        "ja": "{column}が高い上位5件の{rows}は？",
+        "de": "Welche 5 {rows} haben das höchste {column}?",
+    },
+}
 
 
 def onboarding_questions(semantics: Semantics | None) -> tuple[str, ...]:
@@ -21,36 +40,47 @@ def onboarding_questions(semantics: Semantics | None) -> tuple[str, ...]:
     return tuple(query.question for query in semantics.verified if query.onboarding) if semantics else ()
 
 
-def suggest_questions(tables: Sequence[Table], *, count: int = 4, first: tuple[str, ...] = ()) -> tuple[str, ...]:
+def suggest_questions(
+    tables: Sequence[Table], *, count: int = 4, first: tuple[str, ...] = (), language: Language = "en"
+) -> tuple[str, ...]:
     """At most `count` questions the schema can answer: those given `first`, then each of another kind where it can be."""
     by_size = sorted(tables, key=lambda table: (len(table.primary_key) > 1, -(table.row_count or 0)))
-    patterns: tuple[Callable[[Table], str | None], ...] = (_per_group, _per_year, _top, _how_many)
-    firsts = [next(filter(None, map(pattern, by_size)), None) for pattern in patterns]
+    patterns: tuple[Callable[[Table, Language], str | None], ...] = (_per_group, _per_year, _top, _how_many)
+    firsts = [next(filter(None, (pattern(table, language) for table in by_size)), None) for pattern in patterns]
     questions = [*first, *(question for question in firsts if question)]
-    questions += [question for table in by_size if (question := _how_many(table)) and question not in questions]
+    questions += [
+        question for table in by_size if (question := _how_many(table, language)) and question not in questions
+    ]
     return tuple(questions[:count])
 
 
-def _how_many(table: Table) -> str | None:
-    return f"How many {_rows(table)} are there?"
+def _how_many(table: Table, language: Language) -> str | None:
+    return _asked("many", language, table)
 
 
-def _per_group(table: Table) -> str | None:
+def _per_group(table: Table, language: Language) -> str | None:
     column = next((one for one in table.columns if _is_group(table, one)), None)
-    return f"How many {_rows(table)} are there for each {_words(table, column)}?" if column else None
+    return _asked("each", language, table, column) if column else None
 
 
-def _per_year(table: Table) -> str | None:
+def _per_year(table: Table, language: Language) -> str | None:
     column = next((one for one in table.columns if TIME_TYPE.match(one.type)), None)
-    return f"How many {_rows(table)} are there per year, by {_words(table, column)}?" if column else None
+    return _asked("year", language, table, column) if column else None
 
 
-def _top(table: Table) -> str | None:
+def _top(table: Table, language: Language) -> str | None:
     """Only where a row has a name to be listed by."""
     named = next((one for one in table.columns if TEXT_TYPE.search(one.type) and _words(table, one) == "name"), None)
     amounts = [one for one in table.columns if _is_amount(table, one)]
     amount = next((one for one in amounts if not one.type.upper().startswith("INT")), next(iter(amounts), None))
-    return f"Which 5 {_rows(table)} have the highest {_words(table, amount)}?" if named and amount else None
+    return _asked("top", language, table, amount) if named and amount else None
+
+
+def _asked(what: str, language: Language, table: Table, column: Column | None = None) -> str:
+    """In other languages than English names stand as they are: their plurals are not ours to make."""
+    rows = _rows(table) if language == "en" else table.name
+    shown = (_words(table, column) if language == "en" else column.name) if column else ""
+    return ASKED[what][language].format(rows=rows, column=shown)
 
 
 def _is_group(table: Table, column: Column) -> bool:
@@ -83,7 +113,7 @@ def _words(table: Table, column: Column) -> str:
     prefix = _shared_prefix([one.name for one in table.columns])
     words = _spaced(column.name[len(prefix) :])
     singular = _spaced(table.name).removesuffix("s")
-    return f"{singular} {words.removeprefix(singular)}" if words.startswith(singular) and words != singular else words
+    return f"{singular} {words.removeprefix(singular)}" if words.startswith(f"{singular} ") else words
 
 
 def _shared_prefix(names: Sequence[str]) -> str:

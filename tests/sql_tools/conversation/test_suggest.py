@@ -1,6 +1,6 @@
 """Sample questions are read off the schema and fit it."""
 
-from app.chat.suggestions import suggest_questions
+from sql_tools.conversation.suggest import suggest_questions
 from sql_tools.models import Column, Table
 
 ORDERS = Table(
