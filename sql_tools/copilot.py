@@ -182,7 +182,7 @@ class _Run:
         self.attempts: list[Attempt] = []
         self.timings: dict[str, float] = {}
         self.doubt = 0.0
-        self.last_rule = ""
+        self.absent = False  # was the last draft refused for a name that is nowhere in what may be read?
         self.told_problem = ""  # the last draft's, as the model may see it
         self.grammar: str | None = None
         self.slow: QueryTimeoutError | None = None  # the last round's, where a draft ran past its limit
@@ -232,7 +232,7 @@ class _Run:
                 return self._answered(outcomes, context, prompt_hash(messages))
             if self.slow:  # other SQL for the same question may run as long, and each run costs
                 return self._finish("failed", message=f"{self.slow.message} {self.slow.hint}")
-            if not repair and self._needs_what_is_not_there(self.last_rule):
+            if not repair and self._needs_what_is_not_there():
                 return self._abstained(context)
             messages = repair_prompt(prompt(self.told, shown), self._last_attempt())
         self.strict = False
@@ -252,9 +252,9 @@ class _Run:
         self.doubt = weigh(doubted, self.question, context) if doubted is not None else 0.0
         return self._abstained(context) if self.doubt > self.settings.abstain_above else None
 
-    def _needs_what_is_not_there(self, rule: str) -> bool:
-        """Was the draft refused for a name that does not exist, on a question already in doubt?"""
-        return rule in ("known_columns", "known_tables") and self.doubt > self.settings.abstain_above - NAME_MISSING
+    def _needs_what_is_not_there(self) -> bool:
+        """Was the draft refused for a name that exists nowhere, on a question already in doubt?"""
+        return self.absent and self.doubt > self.settings.abstain_above - NAME_MISSING
 
     def _abstained(self, context: Context) -> Answer:
         names = ", ".join(table.name for table in context.tables[:8])
@@ -291,7 +291,7 @@ class _Run:
                 self.attempts.append(Attempt(sql=draft.text, problem=error.message))
                 told = f"{error.message} {error.hint}".strip() if isinstance(error, InvalidSQLError) else error.message
                 self.told_problem = told if self.settings.may_share_values else shareable(error)
-                self.last_rule = error.rule if isinstance(error, InvalidSQLError) else ""
+                self.absent = isinstance(error, InvalidSQLError) and error.absent
                 if isinstance(error, InvalidSQLError) and error.fatal:
                     refusals.append(error.message)
         return outcomes, refusals[0] if refusals and not outcomes else ""

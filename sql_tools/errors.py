@@ -38,14 +38,18 @@ class ModelError(CopilotError):
 
 
 class InvalidSQLError(CopilotError):
-    """A rule refused the SQL; goes back to the model. `rule` names the rule, `fatal` means no repair may be tried."""
+    """A rule refused the SQL; goes back to the model. `rule` names the rule, `fatal` means no repair may be tried; `absent`: a
+    name in it is nowhere in what may be read."""
 
     retryable: ClassVar[bool] = True
 
-    def __init__(self, message: str, hint: str = "", *, rule: str = "", fatal: bool = False) -> None:
+    def __init__(
+        self, message: str, hint: str = "", *, rule: str = "", fatal: bool = False, absent: bool = False
+    ) -> None:
         super().__init__(message, hint)
         self.rule = rule
         self.fatal = fatal
+        self.absent = absent
 
 
 class WarehouseError(CopilotError):

@@ -17,7 +17,7 @@ from sql_tools.errors import CopilotError, InvalidSQLError, NotChecked, Unavaila
 from sql_tools.models import Change, Check, Context, DraftSQL, ValidSQL
 from sql_tools.query.identifiers import folded
 from sql_tools.query.kept_words import told_otherwise
-from sql_tools.query.text import parse, too_deep, write
+from sql_tools.query.text import double_quoted, parse, too_deep, write
 from sql_tools.repairs import Repair, joins, lambdas, literals
 from sql_tools.repairs import names as repaired_names
 from sql_tools.rules import Rule, bounds, grouping, names, plain_words, reads, types
@@ -60,13 +60,14 @@ def validate(
 
     Raises InvalidSQLError with words a model or a user can act on; its `rule` names the rule.
     """
-    tree = parse(draft.text, draft.dialect)
+    said = double_quoted(draft.text, draft.dialect)
+    tree = parse(said, draft.dialect)
     written = write(tree, draft.dialect)
     tree = folded(tree, draft.dialect)
     changes = _guarded(defined_names, tree, context)
     for rule in READS:
         _guarded(rule, tree, context)
-    _require_same_words(draft.text, written, draft.dialect)
+    _require_same_words(said, written, draft.dialect)
     if repairs:
         changes += _repaired(tree, context, explain, repairs)
     elif lambdas.arrows(tree, context):

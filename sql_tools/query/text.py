@@ -32,6 +32,7 @@ TEXTS = (
     *(TokenType.STRING, TokenType.NATIONAL_STRING, TokenType.RAW_STRING, TokenType.HEREDOC_STRING),
     *(TokenType.UNICODE_STRING, TokenType.BYTE_STRING, TokenType.HEX_STRING, TokenType.BIT_STRING),
 )
+PIECES = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|`([^`\"]+)`|--[^\n]*|/\*.*?\*/|.", re.DOTALL)
 LACKING = re.compile(r"Required keyword: '\w+' missing for <class '[\w.]*\.(\w+)'>")
 logging.getLogger("sqlglot").addHandler(logging.NullHandler())  # its warnings are no news to a user
 
@@ -68,6 +69,7 @@ def parse(text: str, dialect: str) -> exp.Expr:
     """The text's one statement as a tree; InvalidSQLError if there is none, more than one, or it does not parse."""
     if len(text) > MAX_SQL_CHARS:
         raise InvalidSQLError(f"The SQL is longer than {MAX_SQL_CHARS:,} characters.", rule=RULE, fatal=True)
+    text = double_quoted(text, dialect)
     try:
         _require_shallow_types(text, dialect)
         found = [_in_brackets(tree) for tree in _trees(_with_brackets(text, dialect), dialect)]
@@ -88,6 +90,17 @@ def parse(text: str, dialect: str) -> exp.Expr:
         fatal = any(not isinstance(tree, (exp.Query, exp.Paren)) for tree in found)
         raise InvalidSQLError(f"One statement at a time; these are {len(found)}.", rule=RULE, fatal=fatal)
     return found[0]
+
+
+def double_quoted(text: str, dialect: str) -> str:
+    """The text with names in backticks, which DuckDB reads as well, in double quotes; texts and other names stay.
+
+    >>> double_quoted("SELECT `a b` FROM t WHERE c = '`'", "duckdb")
+    'SELECT "a b" FROM t WHERE c = \'`\''
+    """
+    if dialect != "duckdb" or "`" not in text or "$" in text or "\\'" in text:  # texts with other ends than a quote
+        return text
+    return PIECES.sub(lambda piece: f'"{piece[1]}"' if piece[1] else piece[0], text)
 
 
 def _require_shallow_types(text: str, dialect: str) -> None:

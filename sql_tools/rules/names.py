@@ -59,8 +59,10 @@ def known_columns(tree: exp.Expr, context: Context) -> str:
         raise InvalidSQLError(told, "Name the column.", rule="known_columns")
     if bound.problem:
         what = f"There is no column {bound.name} here." if bound.name else f"{bound.problem}."
-        words, is_there = _worded(tree, context, bound.name)
-        raise InvalidSQLError(words or what, rule="ambiguous_columns" if is_there else "known_columns")
+        words, several = _worded(tree, context, bound.name)
+        is_there = any(same(bound.name, column.name) for table in context.catalog for column in table.columns)
+        rule = "ambiguous_columns" if several else "known_columns"
+        raise InvalidSQLError(words or what, rule=rule, absent=bool(bound.name) and not is_there)
     return "all bound"
 
 
@@ -75,7 +77,8 @@ def stored_table(table: exp.Table, context: Context) -> Table:
     names = [t.name for t in context.catalog]
     listed = ", ".join(names if len(names) <= MAX_LISTED else nearest(table.name, names) or names[:MAX_LISTED])
     written = ".".join(part.name for part in table.parts)
-    raise InvalidSQLError(f"There is no table {written}; there are {listed}.", rule="known_tables")
+    told = f"There is no table {written}; there are {listed}."
+    raise InvalidSQLError(told, rule="known_tables", absent=True)
 
 
 def _worded(tree: exp.Expr, context: Context, name: str) -> tuple[str, bool]:
