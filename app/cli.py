@@ -38,16 +38,24 @@ def ask(
     semantic: SemanticOption = None,
     details: Annotated[bool, typer.Option("--details", help="Show every check and the whole proof.")] = False,
     allow_scan_gb: ScanOption = None,
+    conversation: Annotated[
+        Path | None,
+        typer.Option(
+            "--conversation", help="A file that keeps what was asked, so that the next question may lean on it."
+        ),
+    ] = None,
+    alone: Annotated[bool, typer.Option("--alone", help="Ask without what the conversation holds.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Answer a question with checked SQL, its rows, and the proof that it can be trusted.
 
     Exit code 0 answered; 3 a question back, declined or refused; 1 failed; 2 wrong usage.
     """
+    from app.commands.kept_conversation import keep, read_conversation
     from app.contract import print_json
     from app.terminal import views
     from app.terminal.console import Terminal
-    from sql_tools.copilot import ask as ask_copilot
+    from sql_tools.conversation.conversation import Conversation
     from sql_tools.copilot import usable
     from sql_tools.models import Question
     from sql_tools.semantic import unusable
@@ -56,13 +64,17 @@ def ask(
     terminal = Terminal()
     settings = read_settings(warehouse=warehouse, model=model, semantic=semantic, allow_scan_gb=allow_scan_gb)
     usable(Question(text=question), settings)  # before a model is downloaded for it
+    earlier = read_conversation(conversation) if conversation else ()
     with opened_warehouse(settings, terminal) as opened:
         chat_model = opened_model(settings, terminal, opened)
         if lost := unusable(opened):
             terminal.note(lost)
         with terminal.stages() as on_stage:
-            answer = ask_copilot(question, opened, chat_model, settings, on_stage=on_stage)
+            talk = Conversation(opened, chat_model, settings, earlier)
+            answer = talk.ask(question, alone=alone, on_stage=on_stage)
     print_json(answer) if as_json else terminal.show(views.answer(answer, terminal, details=details))
+    if conversation:
+        keep(talk.answers, conversation)
     if answer.status != "answered":
         raise typer.Exit(FAILED if answer.status == "failed" else DECLINED)
 

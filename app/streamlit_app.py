@@ -75,8 +75,21 @@ def _show_outcome(exchange: state.Exchange, key: str) -> None:
         _watch_turn(exchange.job)
     elif isinstance(exchange.job.outcome, Answer):
         render_answer(exchange.job.outcome, key)
+        _show_choices(exchange.job.outcome, key)
     else:
         _show_trouble(exchange, key)
+
+
+def _show_choices(answer: Answer, key: str) -> None:
+    """Questions that may come next, each a click; and of a follow-up, the same message without what stands above."""
+    for number, question in enumerate(answer.suggestions):
+        icon, name = ":material/arrow_forward:", f"choice-{key}-{number}"
+        st.button(plain(question), key=name, type="tertiary", icon=icon, on_click=state.add_question, args=(question,))
+    if answer.intent == "follow_up":
+        icon, asked = ":material/call_split:", (answer.question, True)
+        st.button(
+            "Ask this by itself", f"alone-{key}", type="tertiary", icon=icon, on_click=state.add_question, args=asked
+        )
 
 
 def _show_trouble(exchange: state.Exchange, key: str) -> None:

@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import Any, Literal
 
 from sql_tools.conversation.column_roles import Series, classify
-from sql_tools.models import ResultColumn
+from sql_tools.models import Chart, ResultColumn
 
 MAX_BARS = 30
 MAX_LINES = 6
@@ -34,7 +34,7 @@ class BigNumber:
 class Plot:
     """A Vega-Lite spec with its data inside; `summary` says what it shows to someone who cannot see it."""
 
-    kind: Literal["line", "bar", "scatter"]
+    kind: Literal["line", "bar", "scatter", "pie"]
     spec: dict[str, Any]
     summary: str
 
@@ -54,6 +54,26 @@ def natural_chart(columns: Sequence[ResultColumn], rows: Sequence[Sequence[Any]]
     if len(numbers) == len(series) == 2 and len(rows) >= 3:
         return _scatter(*numbers)
     return None
+
+
+def asked_chart(chart: Chart, columns: Sequence[ResultColumn], rows: Sequence[Sequence[Any]]) -> Plot | None:
+    """The chart that was asked for, whatever a result's nature is; None where there are more points than can be seen."""
+    if not 1 <= len(rows) <= MAX_POINTS:
+        return None
+    series = {c.name: classify(c.name, tuple(row[i] for row in rows)) for i, c in enumerate(columns)}
+    x, y, split = series.get(chart.x), series.get(chart.y), series.get(chart.series)
+    if x is None or y is None:
+        return None
+    named = {**_channel(x.name, [NO_VALUE if v is None else str(v) for v in x.values]), "type": "nominal", "sort": None}
+    number = _number_axis(y)
+    if chart.type == "pie":
+        return _plot("pie", {"type": "arc"}, {"x": named, "y": {k: v for k, v in number.items() if k != "axis"}})
+    if chart.type == "bar":
+        return _plot("bar", {"type": "bar", "cornerRadiusEnd": 2}, {"x": number, "y": named}, split)
+    if chart.type == "scatter" and x.role == "number":
+        return _scatter(x, y)
+    axis = _time_axis(x) if x.role == "time" else named
+    return _plot("line", {"type": "line", "point": True, "strokeWidth": 2}, {"x": axis, "y": number}, split)
 
 
 def _of(series: list[Series], role: str) -> list[Series]:
@@ -163,7 +183,10 @@ def _told(channel: dict[str, Any]) -> dict[str, Any]:
 
 
 def _plot(
-    kind: Literal["line", "bar", "scatter"], mark: dict[str, Any], encoding: dict[str, Any], split: Series | None = None
+    kind: Literal["line", "bar", "scatter", "pie"],
+    mark: dict[str, Any],
+    encoding: dict[str, Any],
+    split: Series | None = None,
 ) -> Plot:
     """The spec; fields are named x, y and series, since Vega reads dots and brackets in a column's name as paths."""
     channels: dict[str, Any] = {"x": encoding["x"], "y": encoding["y"]}
@@ -176,5 +199,7 @@ def _plot(
     height = {"step": 26} if kind == "bar" else 300
     titles = " by ".join(str(channels[name]["title"]) for name in ("xy" if kind == "bar" else "yx"))
     channels["tooltip"] = [_told(channel) for channel in channels.values()]
+    if kind == "pie":  # a slice's colour is its name, its angle the number
+        channels = {"theta": channels["y"], "color": channels["x"], "tooltip": channels["tooltip"]}
     spec = {"data": {"values": rows}, "mark": mark, "encoding": channels, "height": height}
     return Plot(kind, spec, f"{kind} chart of {len(rows)} points: {titles}")

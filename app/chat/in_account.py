@@ -11,7 +11,7 @@ from snowflake.snowpark import Session
 from app.chat.background import Job, Report
 from app.chat.turn import LOGS, Desk, Trouble, kindly
 from sql_tools.errors import CopilotError
-from sql_tools.in_account.procedures import Deployment, asking, choose_settings, open_in_account
+from sql_tools.in_account.procedures import Deployment, choose_settings, open_in_account, recording
 from sql_tools.llms import create_model
 from sql_tools.settings import Settings
 
@@ -36,4 +36,4 @@ def _open(session: Session, deployment: Deployment, settings: Settings, report: 
     report("Reading its tables", "", None)
     tables = warehouse.tables()
     model = create_model(settings, warehouse)
-    return Desk(settings, warehouse, model, tables, ask=asking(session, deployment, "CHAT"))
+    return Desk(settings, warehouse, model, tables, recorded=recording(session, deployment, "CHAT"))

@@ -7,7 +7,7 @@ import streamlit as st
 
 from app import card
 from app.chat.background import Job
-from app.chat.charts import BigNumber, Plot, natural_chart
+from app.chat.charts import BigNumber, Plot, asked_chart, natural_chart
 from app.chat.frames import csv_bytes, number_format, to_frame
 from app.chat.plain import plain
 from app.chat.turn import Trouble
@@ -33,6 +33,10 @@ DONE = ":green[:material/check_circle:]"
 
 def render_answer(answer: Answer, key: str) -> None:
     """Everything there is to say about one outcome; `key` is unique on the page."""
+    if answer.resolved_question:
+        st.caption(f"You asked: {plain(answer.resolved_question)}")
+    if answer.dropped:
+        st.caption(f":orange[No longer asked: {plain('; '.join(answer.dropped))}]")
     if answer.status == "answered":
         _render_changes(answer.changes)
         _render_result(answer, key)
@@ -76,7 +80,11 @@ def render_progress(job: Job[Any], title: str) -> None:
 
 
 def _render_result(answer: Answer, key: str) -> None:
-    chart = natural_chart(answer.columns, answer.rows)
+    chart = (
+        asked_chart(answer.chart, answer.columns, answer.rows)
+        if answer.chart
+        else natural_chart(answer.columns, answer.rows)
+    )
     if isinstance(chart, BigNumber):
         st.metric(plain(chart.label), plain(chart.value))
     if not isinstance(chart, BigNumber) or answer.rows == ((0,),):  # of a zero, the message says why

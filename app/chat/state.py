@@ -6,9 +6,7 @@ import streamlit as st
 
 from app.chat.background import Job
 from app.chat.turn import Desk, Trouble, start_turn
-from sql_tools.models import Answer, Turn
-
-HISTORY_TURNS = 2
+from sql_tools.models import Answer
 
 
 @dataclass
@@ -16,6 +14,7 @@ class Exchange:
     """One question of the chat; no job yet means that it waits for its turn."""
 
     question: str
+    alone: bool = False
     job: Job[Answer | Trouble] | None = None
 
     @property
@@ -33,17 +32,17 @@ def exchanges() -> list[Exchange]:
     return chat
 
 
-def add_question(text: str) -> None:
-    """Queue a question; it is asked when those before it are done."""
+def add_question(text: str, alone: bool = False) -> None:
+    """Queue a question; it is asked when those before it are done. `alone`: without what stands above it."""
     if text.strip():
-        exchanges().append(Exchange(text.strip()))
+        exchanges().append(Exchange(text.strip(), alone))
 
 
 def start_next(desk: Desk) -> None:
     """Ask the oldest waiting question, unless one is being asked."""
     waiting = [exchange for exchange in exchanges() if exchange.job is None]
     if waiting and not any(exchange.running for exchange in exchanges()):
-        waiting[0].job = start_turn(desk, waiting[0].question, _history())
+        waiting[0].job = start_turn(desk, waiting[0].question, _answers(), alone=waiting[0].alone)
 
 
 def new_chat() -> None:
@@ -54,8 +53,6 @@ def new_chat() -> None:
     st.session_state["exchanges"] = []
 
 
-def _history() -> tuple[Turn, ...]:
-    """The last answered turns, oldest first, for follow-up questions."""
-    answers = [exchange.answer for exchange in exchanges()]
-    turns = [Turn(question=a.question, sql=a.sql) for a in answers if a and a.status == "answered"]
-    return tuple(turns[-HISTORY_TURNS:])
+def _answers() -> tuple[Answer, ...]:
+    """What stands above, oldest first: what a message may lean on. Trouble is none of it, and ends nothing."""
+    return tuple(answer for exchange in exchanges() if (answer := exchange.answer))

@@ -13,9 +13,9 @@ from langchain_core.language_models import BaseChatModel
 
 from app.chat.background import Job, Report
 from app.crash_log import log_what_breaks, write_crash
-from sql_tools.copilot import ask
+from sql_tools.conversation.conversation import Conversation
 from sql_tools.errors import CopilotError
-from sql_tools.models import Answer, Question, Stage, Table, Turn
+from sql_tools.models import Answer, Stage, Table
 from sql_tools.open_warehouse import open_warehouse
 from sql_tools.settings import Settings, read_settings
 from sql_tools.warehouses import Warehouse
@@ -37,13 +37,13 @@ class Trouble:
 class Desk:
     """What every question needs, opened once a process: never holds rows of an answer.
 
-    `ask` answers in place of `copilot.ask`, where answers are also recorded."""
+    `recorded` is what an answer is made within, where answers are also recorded."""
 
     settings: Settings
     warehouse: Warehouse
     model: BaseChatModel
     tables: tuple[Table, ...]
-    ask: Callable[..., Answer] | None = None
+    recorded: Callable[[str, Callable[[], Answer]], Answer] | None = None
 
 
 def open_model(settings: Settings, *, warehouse: Warehouse, on_progress: OnProgress) -> BaseChatModel:
@@ -67,10 +67,10 @@ def start_opening(settings: Settings) -> Job[Desk | Trouble]:
     return Job(lambda report: kindly(lambda: _open(settings, report), settings.cache / LOGS))
 
 
-def start_turn(desk: Desk, question: str, history: tuple[Turn, ...]) -> Job[Answer | Trouble]:
-    """Ask behind the page; each step's label is a Stage."""
+def start_turn(desk: Desk, question: str, answers: tuple[Answer, ...], *, alone: bool = False) -> Job[Answer | Trouble]:
+    """Ask behind the page, after the answers that stand above it; each step's label is a Stage."""
     logs = desk.settings.cache / LOGS
-    return Job(lambda report: kindly(lambda: _ask(desk, question, history, report), logs))
+    return Job(lambda report: kindly(lambda: _ask(desk, question, answers, alone, report), logs))
 
 
 def _open(settings: Settings, report: Report) -> Desk:
@@ -86,12 +86,15 @@ def _open(settings: Settings, report: Report) -> Desk:
     return Desk(settings, warehouse, model, tables)
 
 
-def _ask(desk: Desk, question: str, history: tuple[Turn, ...], report: Report) -> Answer:
+def _ask(desk: Desk, question: str, answers: tuple[Answer, ...], alone: bool, report: Report) -> Answer:
     def on_stage(stage: Stage, detail: str) -> None:
         report(stage, detail, None)
 
-    asked = Question(text=question, history=history)
-    return (desk.ask or ask)(asked, desk.warehouse, desk.model, desk.settings, on_stage=on_stage)
+    def asked() -> Answer:
+        conversation = Conversation(desk.warehouse, desk.model, desk.settings, answers, same_session=True)
+        return conversation.ask(question, alone=alone, on_stage=on_stage)
+
+    return desk.recorded(question, asked) if desk.recorded else asked()
 
 
 def kindly(work: Callable[[], T], log_folder: Path) -> T | Trouble:

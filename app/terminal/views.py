@@ -46,6 +46,10 @@ def title(words: str, terminal: Terminal) -> Parts:
 def answer(answer: Answer, terminal: Terminal, *, details: bool = False) -> Parts:
     """Question, SQL, rows, the sentence that answers it, and its proof; `details` unfolds every check and all else."""
     yield Text(shown(answer.question, max_chars=MAX_WORDS_CHARS), style="bold")
+    if answer.resolved_question:
+        yield Text(f"You asked: {shown(answer.resolved_question, max_chars=MAX_WORDS_CHARS)}", style="italic")
+    if answer.dropped:
+        yield Text(f"No longer asked: {shown('; '.join(answer.dropped), max_chars=MAX_WORDS_CHARS)}", style="yellow")
     if answer.sql:
         yield _indented(_sql(pretty(answer.sql, answer.dialect)))
     yield from _changes(answer.changes)
@@ -59,6 +63,8 @@ def answer(answer: Answer, terminal: Terminal, *, details: bool = False) -> Part
     if answer.proof and details:
         yield _lines(card.details(answer.proof))
     yield from _offer(answer.rewritten)
+    for suggestion in answer.suggestions:
+        yield _indented(Text(f"- {shown(suggestion, max_chars=MAX_WORDS_CHARS)}"))
     if answer.timings:
         yield Text(_cost(answer), style="dim")
 

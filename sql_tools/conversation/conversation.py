@@ -14,6 +14,7 @@ from typing import Any
 
 from langchain_core.language_models import BaseChatModel
 
+from sql_tools import copilot
 from sql_tools.conversation.explain import explained
 from sql_tools.conversation.help import helped
 from sql_tools.conversation.intents import intent_of
@@ -23,8 +24,6 @@ from sql_tools.conversation.references import bound
 from sql_tools.conversation.resolve import resolved
 from sql_tools.conversation.shown import Shown, about_shown
 from sql_tools.conversation.suggest import suggest_questions
-from sql_tools.copilot import ask as ask_copilot
-from sql_tools.copilot import usable
 from sql_tools.errors import InvalidSQLError, WarehouseError
 from sql_tools.execute import execute
 from sql_tools.models import Answer, Context, DraftSQL, Intent, OnStage, Question, Turn
@@ -45,22 +44,28 @@ MAX_CELL_CHARS = 40
 
 
 class Conversation:
-    """The messages so far and what came of each. `answers` may be those of an earlier session, oldest first: an error or a decline
-    among them does not end it."""
+    """The messages so far and what came of each. `answers` are those before, oldest first: an error or a decline among them does
+    not end it. Unless they are of the `same_session` and its role, their rows are read again before anything is made of them."""
 
     def __init__(
-        self, warehouse: Warehouse, model: BaseChatModel, settings: Settings, answers: Iterable[Answer] = ()
+        self,
+        warehouse: Warehouse,
+        model: BaseChatModel,
+        settings: Settings,
+        answers: Iterable[Answer] = (),
+        *,
+        same_session: bool = False,
     ) -> None:
         self.warehouse, self.model, self.settings = warehouse, model, settings
         self.answers = list(answers)
-        self.earlier = len(self.answers)  # those before are of another session: their rows may have changed since
+        self.earlier = 0 if same_session else len(self.answers)  # rows of another session may have changed since
         self.role = warehouse.role
 
     def ask(self, text: str, *, alone: bool = False, on_stage: OnStage | None = None) -> Answer:
         """The answer to a message, remembered. `alone`: as a question of its own, whatever was asked before.
 
         Raises QuestionError for a text that is empty or too long, and what `copilot.ask` raises."""
-        said = usable(Question(text=text), self.settings).text
+        said = copilot.usable(Question(text=text), self.settings).text
         answer = self._answered(said, alone, on_stage)
         self.answers.append(answer)
         return answer
@@ -94,7 +99,9 @@ class Conversation:
         in_place = bound(plain_text(said), above.columns, above.rows if self._may_name_rows() else ())
         if in_place is None:
             return self._told(said, "follow_up", say("which_row", language), status="clarify")
-        base = next((a for a in reversed(self.answers) if a.status == "answered" and a.sql and a.columns), above)
+        base = next(
+            (a for a in reversed(self.answers) if a.status == "answered" and a.sql and a.intent != "explain"), above
+        )
         last = _turn(base, self.settings)
         asked = Question(text=in_place, history=(last,))
         context = retrieve(asked, self.warehouse, max_columns=self.settings.max_prompt_columns)
@@ -107,7 +114,7 @@ class Conversation:
         return answer.model_copy(update={"resolved_question": full, "dropped": gone})
 
     def _of(self, question: Question, said: str, intent: Intent, on_stage: OnStage | None) -> Answer:
-        answer = ask_copilot(question, self.warehouse, self.model, self.settings, on_stage=on_stage)
+        answer = copilot.ask(question, self.warehouse, self.model, self.settings, on_stage=on_stage)
         language = language_of(said)
         update: dict[str, Any] = {"question": said, "intent": intent, "message": in_language(answer.message, language)}
         if answer.status in ("abstained", "clarify"):
@@ -181,9 +188,8 @@ class Conversation:
 
     def _above(self) -> Answer | None:
         """The last answer that shows rows: what a message may lean on."""
-        return next(
-            (a for a in reversed(self.answers) if a.status == "answered" and (a.sql or a.rows) and a.columns), None
-        )
+        shows = (a for a in reversed(self.answers) if a.status == "answered" and a.intent not in ("help", "explain"))
+        return next((a for a in shows if a.sql or a.columns), None)
 
     def _is_same_role(self) -> bool:
         """Whoever's rows are shown asks still; another role's rows are not looked at again."""

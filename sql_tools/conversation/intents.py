@@ -16,22 +16,22 @@ HELLO = re.compile(
 )
 ABOUT_US = re.compile(
     r"\bwhat (?:can|could|should) (?:i|we) (?:ask|do|query)|\bwhat (?:can|do) you (?:do|know|answer)|\bhow (?:do|does|can) (?:you|this|it|i) "
-    r"(?:work|help|use)|\bwho are you|\bwhat are you\b|\bwhat is this (?:tool|app|thing|copilot)|^\W*help\W*(?:me\W*)?$|\bexamples? (?:of )?questions?|"
+    r"(?:work|help|use)|\bwho are you\b|\bwhat are you\b|\bwhat is this (?:tool|app|thing|copilot)|^\W*help\W*(?:me\W*)?$|\bexamples? (?:of )?questions?|"
     r"\bwhat (?:kind|sort) of questions|何が(?:できます|聞けます|できる|聞ける|質問できる|質問できます)|何を(?:聞け|質問でき|聞いたら)|使い方|"
     r"(?:どんな|どのような)(?:こと|質問)(?:が|を)|あなたは(?:誰|何)|ヘルプ|\bwas (?:kann|könnte|darf) (?:ich|man) (?:dich |hier |dir )?(?:fragen|machen|tun)|"
     r"\bwas (?:kannst|weißt) du|\bwie (?:funktionierst du|funktioniert das|geht das)|\bwer bist du|^\W*hilfe\W*$|\bwelche fragen",
     re.IGNORECASE,
 )
 TABLES = re.compile(
-    r"\b(?:which|what) (?:tables?|data|datasets?|data sets?)\b(?!.*\b(?:has|have|had|with the|most)\b)|\b(?:list|show)(?: me)?(?: all)?(?: the| your)? tables\b|"
+    r"\b(?:which|what) (?:tables|data|datasets|data sets) (?:are|is|do|does|can|exist|have you|there)\b(?! .*\b(?:more|less|most|least|than)\b)|\b(?:list|show)(?: me)?(?: all)?(?: the| your)? tables\b|"
     r"\bwhat (?:is|'s) in (?:the|this|your) (?:data|database|warehouse)|\bwhat data (?:is|do you|have)|"
     r"(?:どんな|どのような|何の|どの)(?:テーブル|データ|表)(?:が|は)|テーブル(?:の)?一覧|データベースに(?:は)?何が|"
     r"\bwelche (?:tabellen|daten)\b|\bwas (?:ist|steht|gibt es) (?:in|an) (?:der |den |dieser )?(?:datenbank|daten)|\b(?:zeig\w*|liste) (?:mir )?(?:alle )?(?:die )?tabellen",
     re.IGNORECASE,
 )
 MEANS = re.compile(
-    r"\bwhat (?:does|do|is meant by|is the meaning of)\b.*?(?:\bmeans?\b|\bstand for\b|\bcontain\b|$)|\bmeaning of\b|\bdefine\b|\bdefinition of\b|"
-    r"\bwhat (?:columns?|fields?) (?:does|do|are|has|have|is)\b|\b(?:which|what) columns\b|\bdescribe (?:the )?(?:table|column)\b|"
+    r"\bwhat (?:does|do) .{1,80}?\b(?:mean|stand for|contain|refer to)\W*$|\bwhat is meant by\b|\bmeaning of\b|^\W*define\b|\bdefinition of\b|"
+    r"\b(?:what|which) (?:columns|fields) (?:does|do|are|has|have|is)\b|\bdescribe (?:the )?(?:table|column)\b|"
     r"(?:と|って)(?:いうのは)?(?:は)?(?:何|なに|どういう意味)|の意味(?:は|を)|どんな(?:列|カラム|項目)|(?:列|カラム|項目)(?:は|の一覧|には)|"
     r"\bwas (?:bedeutet|bedeuten|heißt|steht in)\b|\bbedeutung von\b|\bwelche (?:spalten|felder)\b|\bwofür steht\b",
     re.IGNORECASE,
@@ -59,8 +59,8 @@ LEANS = re.compile(  # what only an earlier question completes
     r"^\W*(?:and|but|or|also|only|just|without|except|excluding|including|plus|instead|now|then|what about|how about|same|the same|ditto|again|"
     r"for|in|by|per|from|since|until|before|after|split|broken down|break (?:it|that|them|this) down|group(?:ed)?|as well|no,|not|sorry|actually|make (?:it|that)|"
     r"change|remove|drop|add|use|swap|replace|limit|filter|exclude|include|leave out|keep)\b|"
-    r"\b(?:them|those|these|they|their|that one|this one|the (?:first|second|third|fourth|fifth|last) one|the same|that|it|there|of which|the others?|the rest|"
-    r"the former|the latter|instead|as well|too|above|previous(?:ly)?|ones)\b|"
+    r"\b(?:them|those|these|they|their|that one|this one|the (?:first|second|third|fourth|fifth|last) one|the same|of which|the others?|the rest|"
+    r"the former|the latter|instead|as well|previous(?:ly)?)\b|"
     r"(?:だけ|のみ|別(?:に|で|は)?|ごと(?:に)?|は[？?]|も[。？?]?|除いて|除く|除外(?:して)?|抜きで|以外)\W*$|^(?:では|じゃあ|それでは|次に|あと|その|それ|同じ|これ|この|さっき|ちなみに|逆に)|"
     r"(?:番目|同様|同じ条件|同じく|その中|そのうち|それら|それぞれ)|"
     r"^\W*(?:und|aber|oder|auch|nur|ohne|außer|statt|stattdessen|jetzt|dann|was ist mit|wie sieht es|dasselbe|das gleiche|das ganze|gleiche[srn]?|nochmal|für|im|in|nach|pro|je|"

@@ -113,7 +113,13 @@ def _words(table: Table, column: Column) -> str:
     prefix = _shared_prefix([one.name for one in table.columns])
     words = _spaced(column.name[len(prefix) :])
     singular = _spaced(table.name).removesuffix("s")
-    return f"{singular} {words.removeprefix(singular)}" if words.startswith(f"{singular} ") else words
+    return (
+        f"{singular} {words.removeprefix(singular)}"
+        if words.startswith(singular)
+        and not words.removeprefix(singular).startswith(("ed ", "ed", "s "))
+        and words != singular
+        else words
+    )
 
 
 def _shared_prefix(names: Sequence[str]) -> str:

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+from sql_tools.conversation.kept import answer_of
 from sql_tools.errors import SettingsError
-from sql_tools.models import Turn
+from sql_tools.models import Answer
 from sql_tools.settings import Settings, read_settings
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ class Call:
     deployment: Deployment
     settings: Settings
     request: str
-    history: tuple[Turn, ...] = ()
+    history: tuple[Answer, ...] = ()
 
 
 def begin(session: "Session", options: Json | None, deployment: Deployment) -> Call:
@@ -75,10 +76,9 @@ def _lower(options: Json | None) -> Json:
     return {str(name).lower(): value for name, value in (options or {}).items()}
 
 
-def _history(given: Any) -> tuple[Turn, ...]:
-    try:
-        return tuple(Turn(question=str(turn["question"]), sql=str(turn["sql"])) for turn in given or ())
-    except (TypeError, KeyError) as error:
-        raise SettingsError(
-            "The option history is malformed.", "Give a list of {question, sql}, oldest first."
-        ) from error
+def _history(given: Any) -> tuple[Answer, ...]:
+    """What was asked and answered before, as the caller has it: read as a file is, and believed as little."""
+    if given is not None and not isinstance(given, list | tuple):
+        told = "Give a list of {question, sql}, or of what ASK returned, oldest first."
+        raise SettingsError("The option history is malformed.", told)
+    return tuple(answer_of(one) for one in given or ())

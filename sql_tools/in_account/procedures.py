@@ -11,6 +11,7 @@ from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from sql_tools.cancellation import Stopped
+from sql_tools.conversation.conversation import Conversation
 from sql_tools.copilot import ask as ask_copilot
 from sql_tools.copilot import check
 from sql_tools.errors import CopilotError
@@ -18,7 +19,7 @@ from sql_tools.in_account.audit import record_answer, record_verdict
 from sql_tools.in_account.call import Call, Deployment, Json, begin, choose_settings, read_deployment
 from sql_tools.json_contract import json_object
 from sql_tools.llms import create_model
-from sql_tools.models import Answer, Context, Question
+from sql_tools.models import Answer, Context, Question, Turn
 from sql_tools.proof.card import model_name, tables_used
 from sql_tools.proof.describe import filters, reading
 from sql_tools.proof.lineage import lineage
@@ -40,7 +41,6 @@ __all__ = [
     "Call",
     "Deployment",
     "ask",
-    "asking",
     "begin",
     "check_sql",
     "choose_settings",
@@ -49,6 +49,7 @@ __all__ = [
     "generate_sql",
     "open_in_account",
     "read_deployment",
+    "recording",
     "refresh_catalog",
 ]
 
@@ -109,25 +110,25 @@ def open_in_account(session: "Session", settings: Settings, kept_in: str = "") -
     return with_view(from_session(session, settings, name="snowflake", kept_in=kept_in), settings)
 
 
-def asking(session: "Session", deployment: Deployment, kind: str) -> Callable[..., Answer]:
-    """As `copilot.ask`, over what is open already, with each answer recorded, and each question that was given up."""
+def recording(session: "Session", deployment: Deployment, kind: str) -> Callable[[str, Callable[[], Answer]], Answer]:
+    """What makes an answer to a message, over what is open already, with the answer recorded; so is one that was given up."""
 
-    def ask(question: Question, warehouse: Warehouse, *more: Any, **named: Any) -> Answer:
+    def recorded(said: str, work: Callable[[], Answer]) -> Answer:
         call = begin(session, None, deployment)
         try:
             with tagged(request=call.request, surface=kind.lower()):
-                answer = ask_copilot(question, warehouse, *more, **named)
+                answer = work()
         except Stopped:
-            record_answer(call, kind, Answer(status="failed", question=question.text, message=GIVEN_UP))
+            record_answer(call, kind, Answer(status="failed", question=said, message=GIVEN_UP))
             raise
         return record_answer(call, kind, answer)
 
-    return ask
+    return recorded
 
 
 def _answer(
     kind: str,
-    work: Callable[[Question, Call, Warehouse], Answer],
+    work: Callable[[str, Call, Warehouse], Answer],
     session: "Session",
     question: str,
     options: Json | None,
@@ -137,18 +138,20 @@ def _answer(
     call: Call | None = None
     try:
         with _opened(begin(session, options, deployment), kind) as (call, warehouse):
-            answer = work(Question(text=question or "", history=call.history), call, warehouse)
+            answer = work(question or "", call, warehouse)
     except Exception as error:
         answer = Answer(status="failed", question=question or "", message=_words(error))
     return json_object(record_answer(call, kind, answer) if call else answer)
 
 
-def _asked(question: Question, call: Call, warehouse: Warehouse) -> Answer:
-    return ask_copilot(question, warehouse, create_model(call.settings, warehouse), call.settings)
+def _asked(said: str, call: Call, warehouse: Warehouse) -> Answer:
+    return Conversation(warehouse, create_model(call.settings, warehouse), call.settings, call.history).ask(said)
 
 
-def _drafted(question: Question, call: Call, warehouse: Warehouse) -> Answer:
+def _drafted(said: str, call: Call, warehouse: Warehouse) -> Answer:
     model = create_model(call.settings, warehouse)
+    turns = tuple(Turn(question=a.resolved_question or a.question, sql=a.sql) for a in call.history if a.sql)
+    question = Question(text=said, history=turns[-2:])
     try:
         return ask_copilot(question, _Unrun(warehouse), model, call.settings)
     except _Passed as passed:

@@ -14,7 +14,7 @@ from sql_tools import copilot
 from sql_tools.models import Answer
 
 CONTRACT = set(
-    "version status question sql dialect columns rows row_count truncated checks changes message attempts model timings proof rewritten".split()
+    "version status question sql dialect columns rows row_count truncated checks changes message attempts model timings proof intent resolved_question dropped chart suggestions rewritten".split()
 )
 COMMANDS = "ask check replay schema grammar eval serve chat doctor demo".split()
 

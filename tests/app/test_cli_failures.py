@@ -20,7 +20,7 @@ from sql_tools import copilot
 from sql_tools.errors import ModelError
 
 CONTRACT = set(
-    "version status question sql dialect columns rows row_count truncated checks changes message attempts model timings proof rewritten".split()
+    "version status question sql dialect columns rows row_count truncated checks changes message attempts model timings proof intent resolved_question dropped chart suggestions rewritten".split()
 )
 WEIRD = b"\xff\xfe\x80 junk \x1b[31m"
 

@@ -11,8 +11,9 @@ from langchain_core.language_models import FakeListChatModel
 from streamlit.testing.v1 import AppTest
 
 from app.chat import turn as chat
+from sql_tools import copilot
 from sql_tools.errors import ModelError
-from sql_tools.models import Answer, Column, Question, ResultColumn, Table, Turn
+from sql_tools.models import Answer, Column, Question, ResultColumn, Table
 
 PAGE = Path(chat.__file__).parents[1] / "streamlit_app.py"
 ORDERS = Table(
@@ -27,7 +28,7 @@ ORDERS = Table(
 class OrdersWarehouse:
     """A warehouse of one table."""
 
-    name, dialect, remote, notes = "orders", "duckdb", False, ("Table X was left out.",)
+    name, dialect, remote, notes, role = "orders", "duckdb", False, ("Table X was left out.",), ""
 
     def tables(self) -> tuple[Table, ...]:
         return (ORDERS,)
@@ -60,7 +61,7 @@ class FakeAsk:
 def ask(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[FakeAsk]:
     fake = FakeAsk()
     monkeypatch.setenv("ARCTIC_COPILOT_CACHE_DIR", str(tmp_path))
-    monkeypatch.setattr(chat, "ask", fake)
+    monkeypatch.setattr(copilot, "ask", fake)
     monkeypatch.setattr(chat, "open_warehouse", lambda target, settings, on_progress: OrdersWarehouse())
     monkeypatch.setattr(chat, "open_model", lambda settings, **kwargs: FakeListChatModel(responses=[""]))
     st.cache_resource.clear()
@@ -113,20 +114,20 @@ def test_an_empty_chat_offers_questions_and_one_click_asks(ask: FakeAsk) -> None
 
 
 def test_an_answer_shows_its_sql_and_rows(ask: FakeAsk) -> None:
-    page = put(opened(), "How many?")
-    assert page.code[0].value == "SELECT\n  'How many?'"
+    page = put(opened(), "How many orders?")
+    assert page.code[0].value == "SELECT\n  'How many orders?'"
     assert list(page.main.dataframe[0].value["n"]) == [7300, 7321]
 
 
 @pytest.mark.parametrize("status", ["answered", "clarify", "abstained", "refused", "failed"])
 def test_each_status_is_said(ask: FakeAsk, status: str) -> None:
     ask.outcome = status
-    assert f"Said: {status}" in text_of(put(opened(), "How many?"))
+    assert f"Said: {status}" in text_of(put(opened(), "How many orders?"))
 
 
 def test_an_error_has_its_words_its_hint_and_no_traceback(ask: FakeAsk) -> None:
     ask.outcome = ModelError("The server is gone.", "Start it again.")
-    page = put(opened(), "How many?")
+    page = put(opened(), "How many orders?")
     assert "The server is gone." in page.error[0].value.replace("\\", "")
     assert "Start it again." in page.error[0].value.replace("\\", "")
     assert "Traceback" not in text_of(page)
@@ -134,7 +135,7 @@ def test_an_error_has_its_words_its_hint_and_no_traceback(ask: FakeAsk) -> None:
 
 def test_after_an_error_one_click_asks_again(ask: FakeAsk) -> None:
     ask.outcome = ModelError("The server is gone.")
-    page = put(opened(), "How many?")
+    page = put(opened(), "How many orders?")
     ask.outcome = "answered"
     click(page, "Ask again")
     settle(page, lambda: not running(page))
@@ -144,7 +145,7 @@ def test_after_an_error_one_click_asks_again(ask: FakeAsk) -> None:
 def test_while_it_runs_the_stage_is_named_and_the_page_is_free(ask: FakeAsk) -> None:
     ask.gate.clear()
     page = opened()
-    page.chat_input[0].set_value("How many?").run()
+    page.chat_input[0].set_value("How many orders?").run()
     settle(page, lambda: "Writing SQL" in text_of(page))
     assert running(page)
     assert not page.chat_input[0].disabled
@@ -171,19 +172,20 @@ def test_stop_gives_the_turn_up_and_the_next_question_goes_on(ask: FakeAsk) -> N
     assert text_of(put(page, "Second?")).count("Said: answered") == 1
 
 
-def test_follow_ups_carry_the_last_two_answered_turns(ask: FakeAsk) -> None:
+def test_a_follow_up_carries_the_last_answer_whatever_failed_since(ask: FakeAsk) -> None:
     page = opened()
-    for question in ("One?", "Two?", "Three?"):
-        put(page, question)
+    put(page, "How many orders are open?")
     ask.outcome = "refused"
-    put(page, "Four?")
-    put(page, "Five?")
-    expected = tuple(Turn(question=f"{name}?", sql=f"SELECT '{name}?'") for name in ("Two", "Three"))
-    assert ask.questions[-1].history == expected
+    put(page, "How many orders are gone?")
+    ask.outcome = "answered"
+    put(page, "only 2025")
+    (last,) = ask.questions[-1].history
+    assert (last.question, last.columns, last.row_count) == ("How many orders are open?", ("status", "n"), 0)
+    assert "You asked: " in text_of(page)
 
 
 def test_a_new_chat_is_empty(ask: FakeAsk) -> None:
-    page = click(put(opened(), "How many?"), "New chat")
+    page = click(put(opened(), "How many orders?"), "New chat")
     assert "Said: answered" not in text_of(page)
     assert ask.questions
     put(page, "Again?")

@@ -172,7 +172,7 @@ def test_a_question_stopped_in_the_chat_is_cancelled_and_recorded(seller: Any, d
     recording = Deployment(SETTINGS, record=f"{HOME}.RECORD")
     settings = in_account.choose_settings(None, recording)
     warehouse = in_account.open_in_account(seller, settings)
-    desk = Desk(settings, warehouse, create_model(settings, warehouse), warehouse.tables(), in_account.asking(seller, recording, "CHAT"))  # fmt: skip
+    desk = Desk(settings, warehouse, create_model(settings, warehouse), warehouse.tables(), in_account.recording(seller, recording, "CHAT"))  # fmt: skip
     before = len(deployed.log(CUSTOMERS))
     deployed.slow(CUSTOMERS, 60)
     try:

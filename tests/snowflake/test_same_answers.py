@@ -28,11 +28,11 @@ from shop import deploy_shop
 from app.commands.demo import ACTS
 from app.deploy.variables import project_root
 from sql_tools import Settings, ask
+from sql_tools.conversation.conversation import Conversation
 from sql_tools.diff.cells import families_differ
-from sql_tools.in_account.procedures import Deployment, asking, choose_settings, open_in_account
+from sql_tools.in_account.procedures import Deployment, choose_settings, open_in_account, recording
 from sql_tools.json_contract import json_object
 from sql_tools.llms import create_model
-from sql_tools.models import Question
 from sql_tools.open_warehouse import open_warehouse
 from sql_tools.warehouses import Warehouse
 from sql_tools.warehouses.demo import SCHEMA_FILE, TABLES, demo_path
@@ -297,14 +297,14 @@ def desk(reader: Any, opened: Any) -> tuple[Warehouse, Settings, Any]:
     """As the chat in the account has it open, each answer recorded (app/chat/in_account.py)."""
     deployment = Deployment(settings={**DEPLOYED, "max_rows": MAX_ROWS}, record=f"{HOME}.RECORD")
     settings = choose_settings(None, deployment)
-    return open_in_account(reader, settings), settings, asking(reader, deployment, "CHAT")
+    return open_in_account(reader, settings), settings, recording(reader, deployment, "CHAT")
 
 
 @each_chosen
 def test_the_chat_in_the_account_answers_as_duckdb_does(case: Case, desk: Any, on_duckdb: Any) -> None:
-    warehouse, settings, ask_and_record = desk
-    question = Question(text=case.question)
-    answer = ask_and_record(question, warehouse, create_model(settings, warehouse), settings)
+    warehouse, settings, recorded = desk
+    conversation = Conversation(warehouse, create_model(settings, warehouse), settings)
+    answer = recorded(case.question, lambda: conversation.ask(case.question))
     require_same(json_object(answer), case, on_duckdb)
 
 

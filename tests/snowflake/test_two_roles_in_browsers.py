@@ -37,7 +37,7 @@ MUTANTS = {
         "import app.chat.state as chat\n"
         "kept = chat.__dict__.setdefault('kept', {})\n"
         "plain = chat.__dict__.setdefault('plain', chat.start_turn)\n"
-        "chat.start_turn = lambda desk, asked, turns: kept.setdefault(asked, None) or kept.update({asked: plain(desk, asked, turns)}) or kept[asked]\n"
+        "chat.start_turn = lambda desk, asked, turns, alone: kept.setdefault(asked, None) or kept.update({asked: plain(desk, asked, turns)}) or kept[asked]\n"
         "deployment = read",
     ),
 }
