@@ -85,6 +85,19 @@ def test_an_answer_has_the_rows_that_duckdb_has_on_the_same_data_and_is_recorded
     assert '"request":"request-7"' in ran["tag"]
 
 
+def test_each_intent_by_call_ask_with_history(seller: Any, deployed: Any) -> None:
+    """What ASK returned is handed in again; its rows are read anew under the asker's role."""
+    first = call(seller, "ASK", TOTALS, {"max_rows": 50})
+    chart = call(seller, "ASK", "as a bar chart", {"max_rows": 50, "history": [first]})
+    assert (chart["intent"], chart["status"], chart["chart"]["type"]) == ("about_answer", "answered", "bar")
+    assert numbers(chart["rows"]) == numbers(first["rows"])
+    told = call(seller, "ASK", "Where does this number come from?", {"history": [first]})
+    assert (told["intent"], told["status"]) == ("explain", "answered")
+    assert call(seller, "ASK", "Which tables are there?")["intent"] == "help"
+    assert call(seller, "ASK", "show me the numbers")["status"] == "clarify"
+    assert call(seller, "ASK", "Delete all orders")["status"] == "refused"
+
+
 def test_what_a_role_may_not_read_is_not_there_for_it(clerk: Any) -> None:
     told = call(clerk, "CHECK_SQL", "SELECT C_NAME FROM SHOP.PUBLIC.CUSTOMER")
     assert told["allowed"] is False
