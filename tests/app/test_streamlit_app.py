@@ -184,6 +184,31 @@ def test_a_follow_up_carries_the_last_answer_whatever_failed_since(ask: FakeAsk)
     assert "You asked: " in text_of(page)
 
 
+def test_each_intent_on_the_page(ask: FakeAsk) -> None:
+    page = opened()
+    put(page, "hello")
+    assert "I turn questions about this data into checked SQL" in text_of(page)
+    put(page, "How many orders are open?")
+    put(page, "as a pie chart")
+    assert "From the answer above: pie chart of n by status." in text_of(page)
+    put(page, "show me the numbers")
+    assert "What would you like to know?" in text_of(page)
+    put(page, "Delete all orders")
+    assert "only reads" in text_of(page)
+    put(page, "Where does this number come from?")
+    assert [question.text for question in ask.questions] == ["How many orders are open?"]
+
+
+def test_one_click_asks_a_follow_up_by_itself(ask: FakeAsk) -> None:
+    page = opened()
+    put(page, "How many orders are open?")
+    put(page, "only the large ones of 2025")
+    assert ask.questions[-1].history != ()
+    click(page, "Ask this by itself")
+    settle(page, lambda: len(ask.questions) == 3)
+    assert (ask.questions[-1].text, ask.questions[-1].history) == ("only the large ones of 2025", ())
+
+
 def test_a_new_chat_is_empty(ask: FakeAsk) -> None:
     page = click(put(opened(), "How many orders?"), "New chat")
     assert "Said: answered" not in text_of(page)

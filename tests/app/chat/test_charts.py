@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from app.chat.charts import BigNumber, Plot, natural_chart
-from sql_tools.models import ResultColumn
+from app.chat.charts import BigNumber, Plot, asked_chart, natural_chart
+from sql_tools.models import Chart, ResultColumn
 
 
 def draw(names: str, *rows: tuple[Any, ...]) -> BigNumber | Plot | None:
@@ -148,3 +148,19 @@ def test_names_with_dots_and_brackets_are_titles_not_paths() -> None:
 @pytest.mark.parametrize("rows", [(), (("A", 1),)])
 def test_no_rows_and_one_row_of_several_values_are_not_drawn(rows: tuple[tuple[Any, ...], ...]) -> None:
     assert draw("name n", *rows) is None
+
+
+@pytest.mark.parametrize("kind", ["bar", "line", "pie"])
+def test_a_chart_that_was_asked_for_is_drawn_of_its_kind(kind: str) -> None:
+    columns = (ResultColumn(name="city", type="VARCHAR"), ResultColumn(name="n", type="BIGINT"))
+    asked = Chart(type=kind, x="city", y="n")  # type: ignore[arg-type]
+    chart = asked_chart(asked, columns, (("Oslo", 3), ("Lima", 5), (None, 1)))
+    assert chart is not None
+    assert chart.kind == kind
+    assert chart.spec["mark"]["type"] == {"pie": "arc"}.get(kind, kind)
+    names, numbers = {"pie": ("color", "theta"), "bar": ("y", "x")}.get(kind, ("x", "y"))
+    values = chart.spec["data"]["values"]
+    encoding = chart.spec["encoding"]
+    assert [point[encoding[names]["field"]] for point in values] == ["Oslo", "Lima", "(none)"]
+    assert [point[encoding[numbers]["field"]] for point in values] == [3, 5, 1]
+    assert asked_chart(asked.model_copy(update={"y": "gone"}), columns, (("Oslo", 3),)) is None
