@@ -212,7 +212,14 @@ def _turn(answer: Answer, settings: Settings) -> Turn:
 
 
 def _dropped(above: Answer, answer: Answer) -> tuple[str, ...]:
-    """The conditions of the answer above that the new one no longer has, as the proof says them."""
+    """The conditions of the answer above that the new one no longer has, as the proof says them. One that is now about another value
+    of the same column was changed, and not dropped."""
     if above.proof is None or answer.proof is None:
         return ()
-    return tuple(condition for condition in above.proof.filters if condition not in answer.proof.filters)
+    kept = {_about(condition) for condition in answer.proof.filters}
+    return tuple(condition for condition in above.proof.filters if _about(condition) not in kept)
+
+
+def _about(condition: str) -> str:
+    """The column that a condition begins with, without its table."""
+    return condition.split(" ", 1)[0].rpartition(".")[2].casefold()
