@@ -42,7 +42,6 @@ MEANINGS: tuple[Rule, ...] = (
 RULES = FENCES + MEANINGS
 BINDING: tuple[Repair, ...] = (  # for a draft that does not bind
     repaired_names.table_names,
-    joins.joined_by_keys,
     joins.missing_tables,
     repaired_names.column_names,
     repaired_names.spelt_as_stored,

@@ -1,8 +1,7 @@
-"""Joins by columns that do not exist, and tables that a draft takes a column of but leaves out of FROM.
+"""Tables that a draft takes a column of but leaves out of FROM.
 
-Acts on a draft that does not bind. A join's condition becomes the one key between its two tables. A missing table comes in
-if one way along the keys leads to it and each step finds at most one row: joined LEFT, so that no row is lost or repeated.
-Must never touch a join whose columns exist, nor bring in a table that could repeat rows.
+Acts on a draft that does not bind. A missing table comes in if one way along the keys leads to it and each step finds at most one
+row: joined LEFT, so that no row is lost or repeated. Must never bring in a table that could repeat rows, nor choose between two.
 """
 
 from collections.abc import Iterator
@@ -17,56 +16,6 @@ from sql_tools.rules.names import Reach, unknown_columns
 
 MAX_STEPS = 3
 Step = tuple[ForeignKey, Table]  # a key, and the table that it finds one row of
-
-
-def joined_by_keys(tree: exp.Expr, context: Context) -> list[Change]:
-    """A join on a column that its table lacks follows the one key between the two tables, where the column is called like the key
-    or like the other table."""
-    changes = []
-    unknown = {id(column): reach for column, reach in unknown_columns(tree, context)}
-    for equal in list(tree.find_all(exp.EQ)):
-        sides = (equal.this, equal.expression)
-        reach = next((unknown[id(side)] for side in sides if id(side) in unknown), None)
-        if (
-            reach is None
-            or equal.find_ancestor(exp.Join, exp.Select) is None
-            or not all(isinstance(s, exp.Column) for s in sides)
-        ):
-            continue
-        ends = [(side.table, node) for side in sides if (node := reach.node(side.table)) is not None]
-        keys = list(_keys_between(ends, context)) if len(ends) == 2 and ends[0][0] != ends[1][0] else []
-        lacking = [side for side in sides if id(side) in unknown and isinstance(side, exp.Column)]
-        if (
-            len(keys) == 1
-            and isinstance(equal.find_ancestor(exp.Join, exp.Select), exp.Join)
-            and all(_means_key(side, keys[0], dict(ends)) for side in lacking)
-            and not _is_used(keys[0], tree, equal)
-        ):
-            before = equal.sql(context.dialect)
-            equal.replace(keys[0])
-            why = f"one of these columns does not exist, and this is the only key between {ends[0][0]} and {ends[1][0]}"
-            changes.append(Change(rule="joined_by_keys", before=before, after=keys[0].sql(context.dialect), why=why))
-    return changes
-
-
-def _means_key(side: exp.Column, key: exp.EQ, nodes: dict[str, exp.Table]) -> bool:
-    """Is the column that does not exist called like either end of the key, or like the table at the other end?"""
-    own = next(end for end in (key.this, key.expression) if same(end.table, side.table))
-    other = key.expression if own is key.this else key.this
-    table = nodes[other.table].name
-    return nearly(side.name, own.name, "") or nearly(side.name, other.name, table) or nearly(side.name, table, "")
-
-
-def _is_used(key: exp.EQ, tree: exp.Expr, but: exp.Expr) -> bool:
-    """Does another condition join by the key's referring column already, so that a second join by it is not what is meant?"""
-    refers = (key.this.table.casefold(), key.this.name.casefold())
-    for equal in tree.find_all(exp.EQ):
-        sides = {
-            (s.table.casefold(), s.name.casefold()) for s in (equal.this, equal.expression) if isinstance(s, exp.Column)
-        }
-        if equal is not but and len(sides) == 2 and refers in sides:
-            return True
-    return False
 
 
 def missing_tables(tree: exp.Expr, context: Context) -> list[Change]:
@@ -92,18 +41,6 @@ def _one_missing(tree: exp.Expr, context: Context) -> Change | None:
                 select.set("expressions", [*select.expressions[:at], *own, *select.expressions[at + 1 :]])
             return _join(select, column, *ways[0], context)
     return None
-
-
-def _keys_between(ends: list[tuple[str, exp.Table]], context: Context) -> Iterator[exp.EQ]:
-    """The single-column keys of either table that refer to the other, as conditions."""
-    for (alias, node), (other_alias, other) in (ends, reversed(ends)):
-        for table in tables_named(node.name, context.catalog):
-            for key in table.foreign_keys:
-                if len(key.columns) == 1 and same(key.target_table.split(".")[-1], other.name):
-                    yield exp.EQ(
-                        this=_column(key.columns[0], alias, context),
-                        expression=_column(key.target_columns[0], other_alias, context),
-                    )
 
 
 def _may_come_from_elsewhere(column: exp.Column, reach: Reach) -> bool:
