@@ -89,7 +89,8 @@ FILLER = frozenset(
     largest lowest mach mal me mir nach nicht nun nur now of on one only out please result results row rows same see show shown so
     table than that the them then these they this those to turn und us value values von war was we what which with would you zeig
     zeige as als bar lines desc asc ascending descending digit decimal place places stelle number numbers zahl zahlen over per pro
-    von vom zum zur your auf hat hatte list listed them first last make made instead x y answers statt stattdessen""".split()
+    von vom zum zur your auf hat hatte list listed them first last make made instead x y answers statt stattdessen pls plz thx thanks ok okay cool great nice good kindly quickly
+    again too well mal doch kurz danke gerne noch einmal""".split()
 )
 
 

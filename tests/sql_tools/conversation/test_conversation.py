@@ -77,7 +77,7 @@ def test_alone_is_without_what_was_asked(shop: Warehouse) -> None:
 @pytest.mark.parametrize(
     ("text", "rows", "chart"),
     [
-        ("as a pie chart", None, "pie"), ("棒グラフにして", None, "bar"), ("als Liniendiagramm", None, "line"),
+        ("as a pie chart", None, "pie"), ("ok, plot it as bars plz", None, "bar"), ("棒グラフにして", None, "bar"), ("als Liniendiagramm", None, "line"),
         ("sort by total, highest first", (("S", 180), ("N", 120)), None), ("in percent", (("N", 120, 40.0), ("S", 180, 60.0)), None),
         ("which one is the highest?", (("S", 180),), None), ("only the top 1", (("S", 180),), None),
     ],
